@@ -1,0 +1,1 @@
+"""Folders and settings. The only reader of environment variables. Imports only `values`."""

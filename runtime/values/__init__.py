@@ -1,0 +1,1 @@
+"""Frozen values that cross boundaries: errors, messages, requests, events, figures. Imports nothing of ours."""

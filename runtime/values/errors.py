@@ -1,0 +1,145 @@
+"""The exception tree, all of it.
+
+    FirstTokenError
+    ├── UserFacingError          the user's world: what happened and what to do next, with a stable code
+    │   ├── ModelMissingError        model-missing        no such path or name
+    │   ├── ModelBrokenError         model-broken         truncated, wrong magic, mismatched tensors, NaN weights
+    │   ├── ModelUnsupportedError    model-unsupported    well formed, but no engine here runs it
+    │   ├── ChatTemplateError        chat-template        missing, broken or runaway chat template
+    │   ├── InvalidRequestError      invalid-request      sampler values, limits or token ids out of range
+    │   ├── ContextOverflowError     context-overflow     the prompt is longer than the context
+    │   ├── MemoryShortError         memory-short         more memory asked for than this machine can give
+    │   ├── EngineUnavailableError   engine-unavailable   the engine is not installed or does not run here
+    │   ├── SettingsError            settings             a settings file or an option that cannot be used
+    │   └── WorkerLostError          worker-lost          the worker process ended in the middle of the work
+    └── InternalError            our bug: full detail in the log
+
+Errors cross the pipe as an `ErrorReport` and come out as the same class on the other side.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import msgspec
+
+
+class FirstTokenError(Exception):
+    """Base of every error this product raises on purpose."""
+
+
+class UserFacingError(FirstTokenError):
+    """An error of the user's world.
+
+    Attributes:
+        what: one sentence, what happened.
+        next_step: one sentence, what the user can do about it.
+        detail: text for the log and the report (a native library's stderr, say); never needed to understand `what`.
+    """
+
+    code: ClassVar[str] = "user"
+
+    def __init__(self, what: str, next_step: str, *, detail: str = "") -> None:
+        super().__init__(f"{what} {next_step}")
+        self.what = what
+        self.next_step = next_step
+        self.detail = detail
+
+
+class ModelMissingError(UserFacingError):
+    """No such path or name."""
+
+    code = "model-missing"
+
+
+class ModelBrokenError(UserFacingError):
+    """The files are damaged: truncated, wrong magic, tensors that do not fit the configuration, NaN weights."""
+
+    code = "model-broken"
+
+
+class ModelUnsupportedError(UserFacingError):
+    """The files are well formed, but no engine here runs them."""
+
+    code = "model-unsupported"
+
+
+class ChatTemplateError(UserFacingError):
+    """The model's chat template is missing, broken, or takes too much time or memory."""
+
+    code = "chat-template"
+
+
+class InvalidRequestError(UserFacingError):
+    """A sampler value, a limit or a token id is out of range."""
+
+    code = "invalid-request"
+
+
+class ContextOverflowError(UserFacingError):
+    """The prompt is longer than the context."""
+
+    code = "context-overflow"
+
+
+class MemoryShortError(UserFacingError):
+    """More memory was asked for than this machine can give."""
+
+    code = "memory-short"
+
+
+class EngineUnavailableError(UserFacingError):
+    """The engine is not installed, or does not run on this machine."""
+
+    code = "engine-unavailable"
+
+
+class SettingsError(UserFacingError):
+    """A settings file or an option cannot be used."""
+
+    code = "settings"
+
+
+class WorkerLostError(UserFacingError):
+    """The worker process ended in the middle of the work."""
+
+    code = "worker-lost"
+
+
+class InternalError(FirstTokenError):
+    """A bug of ours. `detail` holds everything the log should have."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, what: str, *, detail: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.detail = detail
+
+
+class ErrorReport(msgspec.Struct, frozen=True):
+    """An error as it crosses the pipe: the code names the class, the texts are its arguments."""
+
+    code: str
+    what: str
+    next_step: str = ""
+    detail: str = ""
+
+
+def report_of(error: FirstTokenError) -> ErrorReport:
+    """Return the form of `error` that crosses the pipe."""
+    match error:
+        case UserFacingError():
+            return ErrorReport(error.code, error.what, error.next_step, error.detail)
+        case InternalError():
+            return ErrorReport(InternalError.code, error.what, detail=error.detail)
+        case _:
+            return ErrorReport(InternalError.code, str(error), detail=repr(error))
+
+
+def error_from(report: ErrorReport) -> FirstTokenError:
+    """Return the error that `report` describes; an unknown code becomes an `InternalError`."""
+    for kind in UserFacingError.__subclasses__():
+        if kind.code == report.code:
+            return kind(report.what, report.next_step, detail=report.detail)
+    return InternalError(report.what, detail=report.detail)

@@ -1,0 +1,105 @@
+"""What the rest of the product knows of a model once it is loaded."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+
+class EngineName(StrEnum):
+    """The engines by the names users, settings and the command line give them."""
+
+    MLX = "mlx"
+    LLAMACPP = "llamacpp"
+    SCRIPTED = "scripted"
+
+
+class ModelFormat(StrEnum):
+    """How a model lies on disk."""
+
+    MLX = "mlx"
+    GGUF = "gguf"
+    SCRIPT = "script"
+
+
+class Quantization(msgspec.Struct, frozen=True):
+    """How the weights are stored.
+
+    Attributes:
+        name: the name users know: INT4, INT8, Q4_K_M, MXFP4, BF16 …
+        bits_per_weight: file bits ÷ parameters, from the tensors, not from the file's name.
+    """
+
+    name: str
+    bits_per_weight: float
+
+
+class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a model is loaded; None leaves the choice to the engine, which measures.
+
+    Attributes:
+        context_tokens: length of the context; None takes the model's own limit, cut to what the memory bears.
+        kv_cache_bits: 4 or 8 quantizes the KV cache; None keeps it at 16 bits or above.
+        prefill_chunk_tokens: prompt tokens evaluated between two looks at the cancel flag.
+        threads: CPU threads of llama.cpp.
+        gpu_layers: layers llama.cpp puts on the GPU; None puts as many as fit.
+        llama_server: path of a native `llama-server` to use instead of the embedded one.
+        parallel_requests: requests that may run at the same time.
+    """
+
+    context_tokens: int | None = None
+    kv_cache_bits: int | None = None
+    prefill_chunk_tokens: int | None = None
+    threads: int | None = None
+    gpu_layers: int | None = None
+    llama_server: str | None = None
+    parallel_requests: int = 1
+
+
+class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
+    """What a loaded engine can do.
+
+    Attributes:
+        parallel_requests: requests it runs at the same time.
+        prompt_progress: whether it reports while the prompt is read.
+        kv_cache_quantization: widths in bits that the KV cache can take.
+        max_top_logprobs: most alternatives it reports for each token.
+    """
+
+    parallel_requests: int
+    prompt_progress: bool
+    kv_cache_quantization: tuple[int, ...]
+    max_top_logprobs: int
+
+
+class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
+    """A model that answers.
+
+    Attributes:
+        name: what the user calls it.
+        engine: which engine runs it.
+        engine_version: the library and its version, for example "mlx 0.32.4".
+        device: what it runs on, for example "Apple M4 (Metal)" or "CPU, 2 threads, AVX2".
+        quantization: name and effective bits per weight.
+        weights_bytes: what the weights take in memory.
+        context_limit_tokens: length of the context it was loaded with.
+        vocabulary_size: number of token ids; every id given to it must be below.
+        load_started_ns: worker clock (`time.perf_counter_ns`), when loading began.
+        load_ended_ns: the same clock, when the model was ready.
+        capabilities: what the engine can do with it.
+        is_demo: True for the model shipped with the app, which is labelled a demo wherever it appears.
+    """
+
+    name: str
+    engine: EngineName
+    engine_version: str
+    device: str
+    quantization: Quantization
+    weights_bytes: int
+    context_limit_tokens: int
+    vocabulary_size: int
+    load_started_ns: int
+    load_ended_ns: int
+    capabilities: Capabilities
+    is_demo: bool = False

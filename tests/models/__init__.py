@@ -1,0 +1,1 @@
+"""Tiny models made on the spot: a tokenizer, random-weight MLX directories, random-weight GGUF files."""
