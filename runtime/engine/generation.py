@@ -44,8 +44,8 @@ from runtime.values.sampling import checked
 class Generation:
     """The life of one request, from `started` to one terminal event.
 
-    Call order: `started`, `tokenized`, `cache_restored`, `prefill_progress`*, `prefilled`, `token`*, then exactly one of
-    `finished`, `cancelled`, `failed`. `cancelled` and `failed` may come at any point.
+    Call order: `started`, `tokenized`, `cache_restored`, `prefill_progress`*, `prefilled`, `token`*, then exactly one
+    of `finished`, `cancelled`, `failed`. `cancelled` and `failed` may come at any point.
     """
 
     def __init__(

@@ -39,6 +39,8 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded; None leaves the choice to the engine, which measures.
 
     Attributes:
+        model_name: what the user calls the model; None takes the file's name.
+        is_demo: True for the model shipped with the app.
         context_tokens: length of the context; None takes the model's own limit, cut to what the memory bears.
         kv_cache_bits: 4 or 8 quantizes the KV cache; None keeps it at 16 bits or above.
         prefill_chunk_tokens: prompt tokens evaluated between two looks at the cancel flag.
@@ -48,6 +50,8 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
         parallel_requests: requests that may run at the same time.
     """
 
+    model_name: str | None = None
+    is_demo: bool = False
     context_tokens: int | None = None
     kv_cache_bits: int | None = None
     prefill_chunk_tokens: int | None = None

@@ -1,0 +1,71 @@
+"""What the window, the benchmark and the command line hold: the async `EngineClient`, and a `Reply` under way."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from typing import Protocol
+
+import msgspec
+
+from runtime.values.generation import GenerateRequest, GenerationEvent, MemoryFigures
+from runtime.values.model import EngineName, LoadedModel, LoadOptions
+from runtime.values.prompt import Prompt
+
+ProgressCallback = Callable[[float], None]
+MemoryCallback = Callable[[MemoryFigures], None]
+
+
+class ModelToLoad(msgspec.Struct, frozen=True, kw_only=True):
+    """Which model to load, with which engine, and how."""
+
+    engine: EngineName
+    path: str
+    options: LoadOptions = LoadOptions()
+
+
+class Reply(Protocol):
+    """A reply under way: iterate over its events; the last one is `Finished`, `Cancelled` or `Failed`."""
+
+    def __aiter__(self) -> AsyncIterator[GenerationEvent]:
+        """Yield events as they come, the terminal one last."""
+        ...
+
+    def cancel(self) -> None:
+        """Ask for an early end; the events still end in a terminal one."""
+        ...
+
+
+class EngineClient(Protocol):
+    """An engine somewhere else: in a worker process, or on a server."""
+
+    async def load(self, model: ModelToLoad, on_progress: ProgressCallback | None = None) -> LoadedModel:
+        """Load a model in place of the one that is loaded.
+
+        Raises:
+            UserFacingError: it cannot be loaded.
+        """
+        ...
+
+    async def generate(self, request: GenerateRequest) -> Reply:
+        """Start a reply. The client chooses the id; the one in `request` is ignored.
+
+        Raises:
+            UserFacingError: there is nothing to answer with.
+        """
+        ...
+
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens `prompt` takes, chat template included.
+
+        Raises:
+            UserFacingError: no model is loaded, or its template fails.
+        """
+        ...
+
+    async def unload(self) -> None:
+        """Give the model's memory back."""
+        ...
+
+    async def close(self) -> None:
+        """End everything; open replies end in `Failed`. Idempotent."""
+        ...

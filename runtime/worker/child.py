@@ -1,0 +1,164 @@
+"""Starting and stopping a worker process, seen from the parent.
+
+Plain `subprocess` and three threads, no event loop: one reads events, one keeps the tail of stderr, one writes, so that
+`send` never waits for a worker whose native library holds the interpreter for seconds. Events are decoded on the
+reading thread and handed over in batches, as many as one read brought.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from queue import SimpleQueue
+from threading import Thread
+from typing import BinaryIO
+
+import msgspec
+
+from runtime.worker.channel import MessageWriter, read_batches
+from runtime.worker.protocol import FromWorker, Shutdown, ToWorker
+
+STDERR_TAIL_LINES = 200
+STOP_GRACE_S = 3.0
+
+# Everything a worker's libraries are told. Offline: a missing path is otherwise taken for a hub id. The spin count
+# keeps idle OpenMP threads off the cores the window needs; ggml's backtrace starts a debugger.
+WORKER_ENVIRONMENT = {
+    "HF_HUB_OFFLINE": "1",
+    "TRANSFORMERS_OFFLINE": "1",
+    "HF_HUB_DISABLE_TELEMETRY": "1",
+    "TRANSFORMERS_NO_ADVISORY_WARNINGS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+    "GOMP_SPINCOUNT": "1000",
+    "GGML_NO_BACKTRACE": "1",
+    "PYTHONUTF8": "1",
+    "PYTHONUNBUFFERED": "1",
+}
+SECRET_VARIABLES = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN", "HUGGINGFACEHUB_API_TOKEN")
+
+
+class WorkerExit(msgspec.Struct, frozen=True):
+    """How a worker ended: its exit code (negative: the signal) and the last lines it wrote to stderr."""
+
+    code: int
+    stderr_tail: str
+
+
+def worker_command(executable: str = sys.executable, *, frozen: bool = getattr(sys, "frozen", False)) -> list[str]:
+    """Return the command line of a worker; a frozen app starts itself with `--worker`."""
+    return [executable, "--worker"] if frozen else [executable, "-P", "-m", "runtime", "--worker"]
+
+
+def worker_environment(base: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of a worker: `base` without secrets, offline, and able to import this package."""
+    environment = {name: value for name, value in base.items() if name not in SECRET_VARIABLES}
+    environment.update(WORKER_ENVIRONMENT)
+    root = str(Path(__file__).resolve().parents[2])
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, [root, base.get("PYTHONPATH", "")]))
+    return environment
+
+
+class WorkerChild:
+    """A worker process. Callbacks run on its own threads; `on_exit` comes last and once."""
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        on_messages: Callable[[list[FromWorker]], None],
+        on_exit: Callable[[WorkerExit], None],
+    ) -> None:
+        self._on_messages = on_messages
+        self._on_exit = on_exit
+        self._outbox: SimpleQueue[ToWorker | None] = SimpleQueue()
+        self._stderr_tail: deque[str] = deque(maxlen=STDERR_TAIL_LINES)
+        self._process = subprocess.Popen(
+            list(command),
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+            # A Ctrl+C in the terminal is for the command line, which then cancels; it must not kill the worker.
+            start_new_session=os.name == "posix",
+        )
+        self._threads = [
+            Thread(target=work, args=(stream,), name=f"worker-{self.pid}-{name}", daemon=True)
+            for name, work, stream in (
+                ("stdin", self._write, self._process.stdin),
+                ("stdout", self._read, self._process.stdout),
+                ("stderr", self._keep_stderr, self._process.stderr),
+            )
+        ]
+        for thread in self._threads:
+            thread.start()
+
+    @property
+    def pid(self) -> int:
+        """The worker's process id."""
+        return self._process.pid
+
+    def send(self, message: ToWorker) -> None:
+        """Queue `message`; never waits. What a dead worker did not get shows in `on_exit`."""
+        self._outbox.put(message)
+
+    def stop(self) -> None:
+        """End the worker and wait for it: ask, close its pipe, and after three seconds kill it. Idempotent; blocks."""
+        self._outbox.put(Shutdown())
+        self._outbox.put(None)
+        try:
+            self._process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        for thread in self._threads:
+            thread.join()
+
+    def kill(self) -> None:
+        """End the worker at once, without waiting."""
+        self._process.kill()
+        self._outbox.put(None)
+
+    def _write(self, stream: BinaryIO) -> None:
+        writer = MessageWriter(stream)
+        try:
+            while (message := self._outbox.get()) is not None:
+                writer.send(message)
+        except OSError:
+            pass  # The worker is gone; `on_exit` says so.
+        finally:
+            _close(stream)
+
+    def _read(self, stream: BinaryIO) -> None:
+        decoder = msgspec.json.Decoder(FromWorker)
+        try:
+            for lines in read_batches(stream):
+                self._on_messages([decoder.decode(line) for line in lines])
+        finally:
+            stream.close()
+            self._finish()
+
+    def _finish(self) -> None:
+        try:
+            code = self._process.wait(STOP_GRACE_S)
+        except subprocess.TimeoutExpired:  # It closed its pipe, yet lives on: it can no longer serve anyone.
+            self._process.kill()
+            code = self._process.wait()
+        self._outbox.put(None)
+        self._threads[2].join()
+        self._on_exit(WorkerExit(code, "\n".join(self._stderr_tail)))
+
+    def _keep_stderr(self, stream: BinaryIO) -> None:
+        with stream:
+            for line in stream:
+                self._stderr_tail.append(line.decode("utf-8", "replace").rstrip())
+
+
+def _close(stream: BinaryIO) -> None:
+    with suppress(OSError):  # Closing flushes, and there may be nobody to flush to.
+        stream.close()
