@@ -1,0 +1,138 @@
+"""The user's settings: typed, with a schema version, one JSON file.
+
+A file that cannot be understood, or that a newer version of the app wrote, is reported and never overwritten. Keys this
+version does not know are kept and written back, so that going back and forth between versions loses nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+
+from runtime.values.errors import SettingsError
+from runtime.values.model import EngineName
+
+SCHEMA_VERSION = 1
+MAX_FILE_BYTES = 1_000_000
+MAX_THREADS = 1024
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user chose.
+
+    Attributes:
+        schema_version: form of the file; a higher one than `SCHEMA_VERSION` is not read.
+        llama_server: path of a native `llama-server` to use instead of the embedded one.
+        default_model: what `--model` means when it is not given.
+        models_folders: folders with models besides the app's own.
+        threads: CPU threads of llama.cpp; None measures.
+        engine: the engine to use; None picks it by machine and model.
+        unknown: keys of the file that this version does not know, with their JSON text.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    llama_server: str | None = None
+    default_model: str = "demo"
+    models_folders: tuple[str, ...] = ()
+    threads: int | None = None
+    engine: EngineName | None = None
+    unknown: Mapping[str, msgspec.Raw] = {}
+
+
+KNOWN_KEYS = tuple(name for name in Settings.__struct_fields__ if name != "unknown")
+
+
+def read_settings(file: Path) -> Settings:
+    """Return the settings in `file`; the defaults if there is no such file.
+
+    Raises:
+        SettingsError: the file cannot be read, is broken, or was written by a newer version. The text names the file.
+    """
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(MAX_FILE_BYTES + 1)
+    except FileNotFoundError:
+        return Settings()
+    except OSError as error:
+        raise SettingsError(
+            f"The settings file {file} cannot be read.", "Check its permissions.", detail=str(error)
+        ) from (error)
+    return _checked(_parsed(content, file), file)
+
+
+def write_settings(file: Path, settings: Settings) -> None:
+    """Write `settings` to `file`, all of it or nothing.
+
+    Raises:
+        SettingsError: what is there now could not be read by this version, or the file cannot be written.
+    """
+    read_settings(file)
+    known = {key: getattr(settings, key) for key in KNOWN_KEYS}
+    content = msgspec.json.format(msgspec.json.encode({**known, **settings.unknown}), indent=2)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _replace(file, content + b"\n")
+    except OSError as error:
+        raise SettingsError(
+            f"The settings file {file} cannot be written.",
+            "Check the folder's permissions and free space.",
+            detail=str(error),
+        ) from error
+
+
+def _replace(file: Path, content: bytes) -> None:
+    """Write to a file beside it, then rename: a reader sees the old content or the new, never half of it."""
+    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
+    fresh = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        fresh.replace(file)
+    except OSError:
+        fresh.unlink(missing_ok=True)
+        raise
+
+
+def _parsed(content: bytes, file: Path) -> Settings:
+    if len(content) > MAX_FILE_BYTES:
+        raise _broken(file, f"larger than {MAX_FILE_BYTES} bytes")
+    try:
+        keys = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+        _refuse_newer(keys, file)
+        known = {key: msgspec.json.decode(raw) for key, raw in keys.items() if key in KNOWN_KEYS}
+        settings = msgspec.convert(known, Settings)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise _broken(file, str(error)) from error
+    unknown = {key: msgspec.Raw(bytes(raw)) for key, raw in keys.items() if key not in KNOWN_KEYS}
+    return msgspec.structs.replace(settings, unknown=unknown)
+
+
+def _refuse_newer(keys: Mapping[str, msgspec.Raw], file: Path) -> None:
+    """Look at the version first: a newer file may well hold values this version would call broken."""
+    version = msgspec.json.decode(keys.get("schema_version", msgspec.Raw(b"1")), type=int)
+    if version > SCHEMA_VERSION:
+        raise SettingsError(
+            f"The settings file {file} was written by a newer version of First Token.",
+            "Update First Token, or move the file away to start with fresh settings.",
+        )
+
+
+def _checked(settings: Settings, file: Path) -> Settings:
+    if settings.schema_version < 1:
+        raise _broken(file, f"schema_version is {settings.schema_version}")
+    if settings.threads is not None and not 1 <= settings.threads <= MAX_THREADS:
+        raise _broken(file, f"threads is {settings.threads}; it must be from 1 to {MAX_THREADS}, or null")
+    return settings
+
+
+def _broken(file: Path, reason: str) -> SettingsError:
+    return SettingsError(
+        f"The settings file {file} cannot be understood: {reason}.",
+        "Correct it, or move it away to start with fresh settings.",
+    )
