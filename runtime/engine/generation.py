@@ -142,8 +142,10 @@ class Generation:
         self._token_times_ns.append(time_ns)
         self._peak.sample_if_due()
         shown, self._stopped_by_string = self._stop_strings.feed(text)
+        kind_before = self._reasoning.kind
         spans = self._reasoning.feed(shown)
-        kind = self._reasoning.kind
+        # Both tags belong to the reasoning: the one that opens it and the one that closes it.
+        kind = TextKind.REASONING if TextKind.REASONING in (kind_before, self._reasoning.kind) else TextKind.ANSWER
         if kind is TextKind.REASONING:
             self._reasoning_tokens += 1
         return self._deltas(spans, kind, (time_ns,), (choice,) if choice else ())

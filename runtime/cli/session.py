@@ -1,0 +1,70 @@
+"""The command line's composition root: settings, the model the user named, and a supervised worker for it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+
+import msgspec
+
+from runtime.client.base import ModelToLoad
+from runtime.client.supervisor import Supervisor
+from runtime.client.worker_client import WorkerClient
+from runtime.config.paths import AppPaths, process_environment
+from runtime.config.settings import Settings, read_settings
+from runtime.library.local import ResolvedModel, engine_platform, resolve_model
+from runtime.metrics.device import read_device
+from runtime.values.generation import MemoryFigures
+from runtime.values.model import EngineName, LoadOptions
+from runtime.worker.child import WorkerChild, WorkerExit, worker_command, worker_environment
+from runtime.worker.protocol import FromWorker
+
+
+def start_worker_child(
+    on_messages: Callable[[list[FromWorker]], None], on_exit: Callable[[WorkerExit], None]
+) -> WorkerChild:
+    """Start a worker process of this installation."""
+    return WorkerChild(worker_command(), worker_environment(process_environment()), on_messages, on_exit)
+
+
+def make_supervisor(on_memory: Callable[[MemoryFigures], None] | None = None) -> Supervisor:
+    """Return a client for workers of this installation; none is started yet."""
+    return Supervisor(lambda: WorkerClient.start(start_worker_child, on_memory))
+
+
+def parse_engine(name: str) -> EngineName | None:
+    """Return the engine of that name; None for "auto"."""
+    return None if name == "auto" else EngineName(name)
+
+
+def choose_model(name: str | None, engine: str | None, paths: AppPaths) -> tuple[ResolvedModel, Settings]:
+    """Resolve what the user asked for, with the settings filling what was not said.
+
+    Raises:
+        UserFacingError: no such model, or an engine that cannot run it here.
+    """
+    settings = read_settings(paths.config_file)
+    wanted = parse_engine(engine) if engine is not None else settings.engine
+    platform = engine_platform(read_device(), settings, process_environment())
+    return resolve_model(name or settings.default_model, wanted, paths, settings, platform), settings
+
+
+def model_to_load(model: ResolvedModel, settings: Settings, options: LoadOptions | None = None) -> ModelToLoad:
+    """Return how to load `model`: `options`, completed by the settings and the model's name."""
+    chosen = options or LoadOptions()
+    return ModelToLoad(
+        engine=model.engine,
+        path=str(model.path),
+        options=msgspec.structs.replace(
+            chosen,
+            model_name=model.name,
+            is_demo=model.is_demo,
+            threads=chosen.threads or settings.threads,
+            llama_server=chosen.llama_server or settings.llama_server,
+        ),
+    )
+
+
+def new_runner() -> asyncio.Runner:
+    """Return a runner whose loop outlives a single question, so that one worker serves a whole conversation."""
+    return asyncio.Runner()
