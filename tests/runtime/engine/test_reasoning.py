@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from itertools import pairwise
 
 import pytest
@@ -31,14 +30,15 @@ def split(*pieces: str, prompt: str = "") -> tuple[str, str]:
 
 def batch(reply: str, prompt: str) -> tuple[str, str]:
     """The definition for paired tags, on the whole reply at once."""
-    for opener, closer in TAGS.items():
-        opened = prompt.rstrip().endswith(opener)
-        match = re.match(rf"\s*(?P<opener>{re.escape(opener)})?", reply)
-        if match and (opened or match["opener"]):
-            body = reply if opened else reply[match.end() :]
-            reasoning, _, answer = body.lstrip().partition(closer)
-            return reasoning, answer.lstrip()
-    return "", reply
+    body = reply.lstrip()
+    opener = next((opener for opener in TAGS if prompt.rstrip().endswith(opener)), None)
+    if opener is None:
+        opener = next((opener for opener in TAGS if body.startswith(opener)), None)
+        if opener is None:
+            return "", reply
+        body = body.removeprefix(opener).lstrip()
+    reasoning, _, answer = body.partition(TAGS[opener])
+    return reasoning, answer.lstrip()
 
 
 @given(REPLIES, st.lists(st.integers(0, 200)), st.sampled_from(["", "<think>\n", f"{START}assistant"]))
