@@ -14,7 +14,8 @@ UV_VERSION=0.13.8
 
 # "new|old": a package that was renamed between two releases of Debian.
 ENGINE_PACKAGES="libgomp1 libstdc++6"
-QT_PACKAGES="libglib2.0-0t64|libglib2.0-0 libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 fonts-dejavu-core"
+QT_PACKAGES="libglib2.0-0t64|libglib2.0-0 libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libgssapi-krb5-2
+    fonts-dejavu-core"
 WINDOW_PACKAGES="libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0
     libxcb-xkb1 libxkbcommon-x11-0"
 
