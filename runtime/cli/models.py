@@ -14,7 +14,7 @@ from runtime.cli.session import choose_model
 from runtime.cli.terminal import without_controls
 from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
-from runtime.library.local import InstalledModel, list_models
+from runtime.library.installed import InstalledModel, list_models
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
 from runtime.values.errors import UserFacingError

@@ -1,0 +1,167 @@
+"""Whether a model fits in memory, and how long a context it can have, with the terms spelled out.
+
+    need = weights + KV cache + working memory
+
+**Weights** are the bytes of all tensors: both engines keep them as they are stored.
+
+**KV cache**: every layer with attention keeps, for each token it can look back at, a key and a value for each of its
+key-value heads:
+
+    bytes = Σ over layers of  tokens × kv_heads × (key_dim + value_dim) × bytes per element
+
+where `tokens` is the context, or, in a layer with sliding-window attention, at most the window and one chunk of the
+prompt, rounded up to 256 because both engines allocate in such steps. An element takes 2 bytes (4 where a model
+computes in 32 bits). A quantized cache keeps scales beside the elements: MLX a scale and a bias for each 64 elements
+(4 bits become 4.5), llama.cpp a 16-bit scale for each 32 (Q8_0: 8.5 bits, Q4_0: 4.5 bits). MLX never quantizes sliding
+windows.
+
+**Working memory** is what evaluating one chunk of the prompt takes at its widest point: the logits of the chunk, or the
+activations of a block, whichever is more; and a fixed part for the process itself.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from runtime.library.spec import KvLayers, ModelSpec
+from runtime.values.errors import InvalidRequestError, MemoryShortError
+from runtime.values.model import ModelFormat
+
+ALLOCATION_STEP_TOKENS = 256
+PREFILL_CHUNK_TOKENS = 512
+ACTIVATIONS_PER_HIDDEN = 16
+"""Floats alive at once for each token and unit of width: residual, norms, attention, the MLP's two halves."""
+FLOAT_BYTES = 4
+PROCESS_BYTES = 200_000_000
+"""Interpreter, inference library and tokenizer of a worker: 45 MB (llama.cpp) and 95 MB (MLX) were measured with a
+model of no size, and a tokenizer of 150,000 entries takes up to 100 MB."""
+UNSTATED_CONTEXT_TOKENS = 8192
+"""What a model gets whose files state no limit."""
+MLX_GROUP_SIZE = 64
+GGUF_BLOCK_BYTES = {8: 34 / 32, 4: 18 / 32}
+GB = 1e9
+
+
+class MemoryNeed(msgspec.Struct, frozen=True, kw_only=True):
+    """What a model takes in memory with a context of `context_tokens`; see the module's text for the terms."""
+
+    context_tokens: int
+    weights_bytes: int
+    kv_cache_bytes: int
+    overhead_bytes: int
+
+    @property
+    def total_bytes(self) -> int:
+        """All terms together."""
+        return self.weights_bytes + self.kv_cache_bytes + self.overhead_bytes
+
+
+def kv_cache_bytes(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> int:
+    """Return the bytes of the KV cache with `context_tokens` in it.
+
+    Args:
+        spec: the model.
+        context_tokens: tokens in the context.
+        kv_cache_bits: 4 or 8 for a quantized cache; None for the engine's own 16 or 32.
+    """
+    return sum(_layers_bytes(spec, layers, context_tokens, kv_cache_bits) for layers in spec.kv_layers)
+
+
+def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> MemoryNeed:
+    """Return what the model takes with a context of `context_tokens`."""
+    return MemoryNeed(
+        context_tokens=context_tokens,
+        weights_bytes=spec.weights_bytes,
+        kv_cache_bytes=kv_cache_bytes(spec, context_tokens, kv_cache_bits),
+        overhead_bytes=_overhead_bytes(spec),
+    )
+
+
+def largest_context(spec: ModelSpec, available_bytes: int, kv_cache_bits: int | None = None) -> int:
+    """Return the longest context that fits in `available_bytes`, in tokens, at most the model's own limit.
+
+    0 if the weights alone do not fit. Below the limit, a multiple of 256.
+    """
+    limit = spec.context_tokens or UNSTATED_CONTEXT_TOKENS
+    if memory_need(spec, limit, kv_cache_bits).total_bytes <= available_bytes:
+        return limit
+    # The need grows with every step of the context, so the last step that fits is found by halving.
+    fits, fits_not = 0, -(-limit // ALLOCATION_STEP_TOKENS)
+    while fits_not - fits > 1:
+        middle = (fits + fits_not) // 2
+        if memory_need(spec, middle * ALLOCATION_STEP_TOKENS, kv_cache_bits).total_bytes <= available_bytes:
+            fits = middle
+        else:
+            fits_not = middle
+    return fits * ALLOCATION_STEP_TOKENS
+
+
+def check_fits(
+    spec: ModelSpec, context_tokens: int, available_bytes: int, kv_cache_bits: int | None = None
+) -> MemoryNeed:
+    """Return what the model takes with a context of `context_tokens`.
+
+    Raises:
+        MemoryShortError: that is more than `available_bytes`; the text has every term, and what would fit.
+    """
+    need = memory_need(spec, context_tokens, kv_cache_bits)
+    if need.total_bytes <= available_bytes:
+        return need
+    longest = largest_context(spec, available_bytes, kv_cache_bits)
+    raise MemoryShortError(
+        f"{spec.name} with a context of {context_tokens:,} tokens takes {_gb(need.total_bytes)}"
+        f" (weights {_gb(need.weights_bytes)}, KV cache {_gb(need.kv_cache_bytes)},"
+        f" working memory {_gb(need.overhead_bytes)}), and {_gb(available_bytes)} are free.",
+        f"Load it with a context of at most {longest:,} tokens."
+        if longest
+        else "Close other programs, or choose a smaller model or one with fewer bits per weight.",
+    )
+
+
+def choose_context(
+    spec: ModelSpec, requested_tokens: int | None, available_bytes: int, kv_cache_bits: int | None = None
+) -> int:
+    """Return the context to load the model with, in tokens.
+
+    Without a request that is the model's own limit, cut to what `available_bytes` bear.
+
+    Raises:
+        InvalidRequestError: the request is below 1 or above the model's limit.
+        MemoryShortError: the request, or any context at all, takes more than `available_bytes`.
+    """
+    if requested_tokens is None:
+        longest = largest_context(spec, available_bytes, kv_cache_bits)
+        return longest or check_fits(spec, 1, available_bytes, kv_cache_bits).context_tokens
+    limit = spec.context_tokens
+    if requested_tokens < 1 or (limit is not None and requested_tokens > limit):
+        most = f" to {limit:,}" if limit is not None else ""
+        raise InvalidRequestError(
+            f"{spec.name} cannot have a context of {requested_tokens:,} tokens.", f"Choose from 1{most} tokens."
+        )
+    return check_fits(spec, requested_tokens, available_bytes, kv_cache_bits).context_tokens
+
+
+def _layers_bytes(spec: ModelSpec, layers: KvLayers, context_tokens: int, bits: int | None) -> int:
+    window = layers.window_tokens
+    tokens = context_tokens if window is None else min(context_tokens, window + PREFILL_CHUNK_TOKENS)
+    steps = -(-tokens // ALLOCATION_STEP_TOKENS)
+    elements = steps * ALLOCATION_STEP_TOKENS * layers.layers * layers.kv_heads * (layers.key_dim + layers.value_dim)
+    whole = spec.format is ModelFormat.MLX and window is not None
+    return round(elements * _element_bytes(spec, None if whole else bits))
+
+
+def _element_bytes(spec: ModelSpec, bits: int | None) -> float:
+    if bits is None:
+        return spec.kv_element_bytes
+    if spec.format is ModelFormat.GGUF:
+        return GGUF_BLOCK_BYTES.get(bits, spec.kv_element_bytes)
+    return bits / 8 + 2 * spec.kv_element_bytes / MLX_GROUP_SIZE
+
+
+def _overhead_bytes(spec: ModelSpec) -> int:
+    widest = max(spec.vocabulary_size, ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0))
+    return PROCESS_BYTES + PREFILL_CHUNK_TOKENS * widest * FLOAT_BYTES
+
+
+def _gb(count: int) -> str:
+    return f"{count / GB:.2f} GB"
