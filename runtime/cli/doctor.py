@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runtime.cli.figures import bytes_text
 from runtime.cli.session import choose_model, make_supervisor, model_to_load, new_runner
 from runtime.config.paths import AppPaths
 from runtime.metrics.device import DeviceInfo, read_device
@@ -22,6 +21,7 @@ from runtime.values.generation import Failed, Finished, GenerateRequest
 from runtime.values.model import EngineName, LoadOptions
 from runtime.values.prompt import TextPrompt
 from runtime.values.sampling import GREEDY
+from runtime.values.wording import bytes_text
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

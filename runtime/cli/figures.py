@@ -6,8 +6,7 @@ import msgspec
 
 from runtime.values.generation import GenerationStats, MemoryFigures, StopReason, TtftParts
 from runtime.values.model import EngineName, Quantization
-
-UNDEFINED = "–"
+from runtime.values.wording import UNDEFINED, bytes_text, milliseconds_text, quantization_text, speed_text
 
 
 class ContextFigures(msgspec.Struct, frozen=True):
@@ -64,39 +63,6 @@ def reply_record(
         context=ContextFigures(stats.context_used_tokens, stats.context_limit_tokens),
         token_times_ms=stats.token_times_ms,
     )
-
-
-def bytes_text(count: int | None) -> str:
-    """Return a size in decimal units: 999 B, 12 MB, 4.5 GB."""
-    if count is None:
-        return UNDEFINED
-    size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
-            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
-        size /= 1000
-    raise AssertionError("unreachable: the last unit returns")
-
-
-def milliseconds_text(value_ms: float | None) -> str:
-    """Return a time: 0.8 ms, 41 ms, 2.35 s."""
-    if value_ms is None:
-        return UNDEFINED
-    if value_ms >= 1000:
-        return f"{value_ms / 1000:.2f} s"
-    return f"{value_ms:.1f} ms" if value_ms < 10 else f"{value_ms:.0f} ms"
-
-
-def speed_text(tokens_per_second: float | None) -> str:
-    """Return a speed: 41.2 tok/s, 3,210 tok/s."""
-    if tokens_per_second is None:
-        return UNDEFINED
-    return f"{tokens_per_second:,.0f} tok/s" if tokens_per_second >= 100 else f"{tokens_per_second:.1f} tok/s"
-
-
-def quantization_text(quantization: Quantization) -> str:
-    """Return the name and the effective width: INT4, 4.50 bits a weight."""
-    return f"{quantization.name}, {quantization.bits_per_weight:.2f} bits a weight"
 
 
 def ttft_text(stats: GenerationStats) -> str:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runtime.cli.figures import UNDEFINED, bytes_text, quantization_text
 from runtime.cli.session import choose_model
 from runtime.cli.terminal import without_controls
 from runtime.config.paths import AppPaths
@@ -19,6 +18,7 @@ from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
 from runtime.values.errors import UserFacingError
 from runtime.values.model import ModelFormat, Quantization
+from runtime.values.wording import UNDEFINED, bytes_text, quantization_text
 
 if TYPE_CHECKING:
     from argparse import _SubParsersAction

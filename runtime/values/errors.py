@@ -11,6 +11,7 @@
     │   ├── MemoryShortError         memory-short         more memory asked for than this machine can give
     │   ├── EngineUnavailableError   engine-unavailable   the engine is not installed or does not run here
     │   ├── SettingsError            settings             a settings file or an option that cannot be used
+    │   ├── StoreError               store                the chat database or an exported file cannot be used
     │   └── WorkerLostError          worker-lost          the worker process ended in the middle of the work
     └── InternalError            our bug: full detail in the log
 
@@ -98,6 +99,12 @@ class SettingsError(UserFacingError):
     """A settings file or an option cannot be used."""
 
     code = "settings"
+
+
+class StoreError(UserFacingError):
+    """The chat database cannot be read or written, or a file of exported chats cannot be used."""
+
+    code = "store"
 
 
 class WorkerLostError(UserFacingError):

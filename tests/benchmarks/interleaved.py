@@ -28,7 +28,7 @@ def measure(variants: Mapping[str, Callable[[], float]], rounds: int, *, warm_up
     """Run every variant once a round, in an order that alternates, and return the samples, warm-up left out."""
     samples: dict[str, list[float]] = {name: [] for name in variants}
     for index in range(-warm_up, rounds):
-        order = list(variants) if index % 2 == 0 else list(reversed(variants))
+        order = list(variants) if index % 2 == 0 else list(variants)[::-1]
         for name in order:
             value = variants[name]()
             if index >= 0:

@@ -1,0 +1,43 @@
+"""Quantities in words: the one place where a number becomes "41.2 tok/s", for the terminal and the window alike.
+
+Undefined is a dash, never 0: a speed that was not measured is not a slow one.
+"""
+
+from __future__ import annotations
+
+from runtime.values.model import Quantization
+
+UNDEFINED = "–"
+
+
+def bytes_text(count: int | None) -> str:
+    """Return a size in decimal units: 999 B, 12 MB, 4.5 GB."""
+    if count is None:
+        return UNDEFINED
+    size = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 1000 or unit == "GB":
+            return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable: the last unit returns")
+
+
+def milliseconds_text(value_ms: float | None) -> str:
+    """Return a time: 0.8 ms, 41 ms, 2.35 s."""
+    if value_ms is None:
+        return UNDEFINED
+    if value_ms >= 1000:
+        return f"{value_ms / 1000:.2f} s"
+    return f"{value_ms:.1f} ms" if value_ms < 10 else f"{value_ms:.0f} ms"
+
+
+def speed_text(tokens_per_second: float | None) -> str:
+    """Return a speed: 41.2 tok/s, 3,210 tok/s."""
+    if tokens_per_second is None:
+        return UNDEFINED
+    return f"{tokens_per_second:,.0f} tok/s" if tokens_per_second >= 100 else f"{tokens_per_second:.1f} tok/s"
+
+
+def quantization_text(quantization: Quantization) -> str:
+    """Return the name and the effective width: INT4, 4.50 bits a weight."""
+    return f"{quantization.name}, {quantization.bits_per_weight:.2f} bits a weight"
