@@ -1,0 +1,203 @@
+"""Qwen3-architecture GGUF files of any size with random weights, and broken ones, made on the spot.
+
+A random model speaks nonsense, but at the speed, with the memory and through the code of a real one. A `chain` makes
+the text predictable instead: every token has one successor, so a test knows what greedy decoding must give.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import gguf
+import msgspec
+import numpy as np
+import numpy.typing as npt
+from tokenizers import Tokenizer
+
+from tests.models.tiny_tokenizer import CHATML, SPECIAL_TOKENS, write_tokenizer
+
+Weights = Literal["F32", "F16", "Q8_0", "Q4_0"]
+Matrix = npt.NDArray[np.float32]
+
+FILE_TYPES = {
+    "F32": gguf.LlamaFileType.ALL_F32,
+    "F16": gguf.LlamaFileType.MOSTLY_F16,
+    "Q8_0": gguf.LlamaFileType.MOSTLY_Q8_0,
+    "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
+}
+CHAIN_SCALE = 0.5
+
+
+class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
+    """What to make; the default is a model of about 0.2 million parameters.
+
+    Attributes:
+        weights: how matrices are stored; norms are F32 always.
+        chain: token ids that follow each other, the last one by the end token; any other token leads to the first.
+        chat_template: Jinja source; None leaves the key out.
+        with_tokenizer: False leaves every tokenizer key out.
+        architecture: name in the header; the tensors are Qwen3's whatever it says.
+        nan_in: name of a tensor to fill with NaN.
+        misshapen: name of a tensor to give one row too many.
+    """
+
+    weights: Weights = "F32"
+    layers: int = 2
+    hidden: int = 64
+    feed_forward: int = 128
+    heads: int = 4
+    kv_heads: int = 2
+    head_dim: int = 32
+    context_tokens: int = 2048
+    vocabulary_size: int = 512
+    seed: int = 1
+    chain: tuple[int, ...] = ()
+    chat_template: str | None = CHATML
+    with_tokenizer: bool = True
+    architecture: str = "qwen3"
+    nan_in: str = ""
+    misshapen: str = ""
+
+
+TINY = GgufRecipe()
+HALF_BILLION = GgufRecipe(
+    weights="F16", layers=28, hidden=1024, feed_forward=3072, heads=16, kv_heads=8, head_dim=128, context_tokens=32768
+)
+"""440 million parameters, the shape of the smallest Qwen3: what benchmarks run."""
+
+
+class _Vocabulary(NamedTuple):
+    tokens: list[str]
+    types: list[gguf.TokenType]
+    merges: list[str]
+    end_id: int
+
+
+def write_random_gguf(path: Path, recipe: GgufRecipe = TINY) -> Tokenizer:
+    """Write the model to `path` and return the tokenizer in it (also written beside it, in Hugging Face's layout)."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    folder = path.with_suffix(".tokenizer")
+    tokenizer = write_tokenizer(folder, recipe.vocabulary_size)
+    vocabulary = _vocabulary(folder / "tokenizer.json")
+    writer = gguf.GGUFWriter(path, recipe.architecture)
+    _add_header(writer, recipe, len(vocabulary.tokens))
+    if recipe.with_tokenizer:
+        _add_tokenizer(writer, vocabulary)
+    if recipe.chat_template is not None:
+        writer.add_chat_template(recipe.chat_template)
+    for name, matrix in _tensors(recipe, vocabulary):
+        _add_tensor(writer, recipe, name, matrix)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return tokenizer
+
+
+def _vocabulary(tokenizer_json: Path) -> _Vocabulary:
+    """Read tokens in the order of their ids, padded to a multiple of 32 (the block length of the quantized types)."""
+    model = json.loads(tokenizer_json.read_text(encoding="utf-8"))["model"]
+    ids: dict[str, int] = model["vocab"]
+    tokens = sorted(ids, key=ids.__getitem__)
+    types = [gguf.TokenType.CONTROL if token in SPECIAL_TOKENS else gguf.TokenType.NORMAL for token in tokens]
+    while len(tokens) % 32:
+        tokens.append(f"<pad{len(tokens)}>")
+        types.append(gguf.TokenType.UNUSED)
+    merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in model["merges"]]
+    return _Vocabulary(tokens, types, merges, ids["<|im_end|>"])
+
+
+def _add_header(writer: gguf.GGUFWriter, recipe: GgufRecipe, vocabulary_size: int) -> None:
+    writer.add_name("random")
+    writer.add_license("apache-2.0")
+    writer.add_block_count(recipe.layers)
+    writer.add_context_length(recipe.context_tokens)
+    writer.add_embedding_length(recipe.hidden)
+    writer.add_feed_forward_length(recipe.feed_forward)
+    writer.add_head_count(recipe.heads)
+    writer.add_head_count_kv(recipe.kv_heads)
+    writer.add_key_length(recipe.head_dim)
+    writer.add_value_length(recipe.head_dim)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_rope_freq_base(1e6)
+    writer.add_vocab_size(vocabulary_size)
+    writer.add_file_type(FILE_TYPES[recipe.weights])
+    writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
+
+
+def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: _Vocabulary) -> None:
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("qwen2")
+    writer.add_token_list(vocabulary.tokens)
+    writer.add_token_types(vocabulary.types)
+    writer.add_token_merges(vocabulary.merges)
+    writer.add_eos_token_id(vocabulary.end_id)
+    writer.add_pad_token_id(vocabulary.tokens.index("<|endoftext|>"))
+    writer.add_add_bos_token(value=False)
+
+
+def _add_tensor(writer: gguf.GGUFWriter, recipe: GgufRecipe, name: str, matrix: Matrix) -> None:
+    if name == recipe.nan_in:
+        matrix = np.full_like(matrix, np.nan)
+    if name == recipe.misshapen:
+        matrix = np.concatenate([matrix, matrix[:1]])
+    if matrix.ndim == 1 or recipe.weights == "F32":
+        writer.add_tensor(name, matrix)
+    elif recipe.weights == "F16":
+        writer.add_tensor(name, matrix.astype(np.float16))
+    else:
+        kind = gguf.GGMLQuantizationType[recipe.weights]
+        writer.add_tensor(name, gguf.quants.quantize(matrix, kind), raw_dtype=kind)
+
+
+def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str, Matrix]]:
+    random = np.random.default_rng(recipe.seed)
+
+    def matrix(rows: int, columns: int, scale: float = 1.0) -> Matrix:
+        return random.standard_normal((rows, columns), dtype=np.float32) * np.float32(scale * columns**-0.5)
+
+    hidden, inner = recipe.hidden, recipe.heads * recipe.head_dim
+    # A chain lives in the embedding and the output alone: the layers in between add next to nothing.
+    residual = 1e-3 if recipe.chain else 1.0
+    embedding = matrix(len(vocabulary.tokens), hidden, hidden**0.5)
+    if recipe.chain:
+        _give_strangers_one_embedding(embedding, recipe.chain)
+    yield "token_embd.weight", embedding
+    for layer in range(recipe.layers):
+        block = f"blk.{layer}."
+        yield block + "attn_norm.weight", np.ones(hidden, np.float32)
+        yield block + "ffn_norm.weight", np.ones(hidden, np.float32)
+        yield block + "attn_q_norm.weight", np.ones(recipe.head_dim, np.float32)
+        yield block + "attn_k_norm.weight", np.ones(recipe.head_dim, np.float32)
+        yield block + "attn_q.weight", matrix(inner, hidden)
+        yield block + "attn_k.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
+        yield block + "attn_v.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
+        yield block + "attn_output.weight", matrix(hidden, inner, residual)
+        yield block + "ffn_gate.weight", matrix(recipe.feed_forward, hidden)
+        yield block + "ffn_up.weight", matrix(recipe.feed_forward, hidden)
+        yield block + "ffn_down.weight", matrix(hidden, recipe.feed_forward, residual)
+    yield "output_norm.weight", np.ones(hidden, np.float32)
+    if recipe.chain:
+        yield "output.weight", _chain_output(embedding, recipe.chain, vocabulary.end_id)
+    else:
+        yield "output.weight", matrix(len(vocabulary.tokens), hidden, 3.0)
+
+
+def _give_strangers_one_embedding(embedding: Matrix, chain: tuple[int, ...]) -> None:
+    strangers = np.setdiff1d(np.arange(len(embedding)), np.array(chain))
+    embedding[strangers] = embedding[strangers[0]]
+
+
+def _chain_output(embedding: Matrix, chain: tuple[int, ...], end_id: int) -> Matrix:
+    """Return output rows that score highest for the successor of the token whose embedding comes in.
+
+    A successor's row points along its predecessor's embedding, the first one's along that of all tokens outside.
+    """
+    output = np.zeros_like(embedding)
+    for predecessor, successor in zip(chain, (*chain[1:], end_id), strict=True):
+        output[successor] = embedding[predecessor]
+    output[chain[0]] = embedding[end_id]
+    return output * np.float32(CHAIN_SCALE)
