@@ -1,4 +1,4 @@
-"""The colours of the window, a value for each appearance. All contrast ratios of text are at least 4.5 : 1 (WCAG AA)."""
+"""The colours of the window, a value for each appearance. Contrast of text is at least 4.5 : 1 (WCAG AA)."""
 
 from __future__ import annotations
 

@@ -1,0 +1,91 @@
+"""Durations one after the other on one time axis, a row each: where the time went."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QWidget
+
+from desktop.theme.theme import Theme
+
+BAR_HEIGHT = 0.42
+LABEL_SHARE = 0.36
+VALUE_SHARE = 0.24
+MIN_BAR_PX = 2.0
+
+
+class WaterfallRow(msgspec.Struct, frozen=True):
+    """One duration: its label, its length in ms, and the length as text."""
+
+    label: str
+    duration_ms: float
+    text: str
+
+
+class Waterfall(QWidget):
+    """Rows from top to bottom; each bar begins where the one before ends."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._rows: tuple[WaterfallRow, ...] = ()
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Return room for every row."""
+        return QSize(200, self._row_height() * len(self._rows))
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Paint in other colours from now on."""
+        self._theme = theme
+        self.updateGeometry()
+        self.update()
+
+    def set_rows(self, rows: Sequence[WaterfallRow]) -> None:
+        """Show `rows`; none empties the widget."""
+        grows = len(rows) != len(self._rows)
+        self._rows = tuple(rows)
+        self.setAccessibleDescription(", ".join(f"{row.label} {row.text}" for row in rows))
+        if grows:
+            self.updateGeometry()
+        self.update()
+
+    def _row_height(self) -> int:
+        return round(self.fontMetrics().height() * 1.35)
+
+    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+        """Paint label, bar and value of each row."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        total = sum(row.duration_ms for row in self._rows) or 1.0
+        begun = 0.0
+        for index, row in enumerate(self._rows):
+            line = QRectF(0, index * self._row_height(), self.width(), self._row_height())
+            self._paint_row(painter, row, line, begun / total, row.duration_ms / total)
+            begun += row.duration_ms
+        painter.end()
+
+    def _paint_row(self, painter: QPainter, row: WaterfallRow, line: QRectF, start: float, share: float) -> None:
+        colors = self._theme.colors
+        label = QRectF(line.left(), line.top(), line.width() * LABEL_SHARE, line.height())
+        value = QRectF(line.right() - line.width() * VALUE_SHARE, line.top(), line.width() * VALUE_SHARE, line.height())
+        plot = QRectF(label.right() + 6, line.center().y(), value.left() - label.right() - 12, 0)
+        height = line.height() * BAR_HEIGHT
+        bar = QRectF(
+            plot.left() + plot.width() * start,
+            plot.top() - height / 2,
+            max(MIN_BAR_PX, plot.width() * share),
+            height,
+        )
+        metrics = painter.fontMetrics()
+        painter.setPen(QColor(colors.muted))
+        shown = metrics.elidedText(row.label, Qt.TextElideMode.ElideRight, int(label.width()))
+        painter.drawText(label, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        painter.setPen(QColor(colors.text))
+        painter.drawText(value, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, row.text)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(colors.accent))
+        painter.drawRoundedRect(bar, 2, 2)
