@@ -1,0 +1,185 @@
+"""MLX behind the stepped `Engine` protocol, through mlx-lm's models and its `generate_step`.
+
+Runs on Metal on Apple Silicon, and on the CPU elsewhere, where it is slow but the same code. All of it on the thread
+that loads the model: MLX's streams belong to their thread.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from pathlib import Path
+from time import perf_counter_ns
+
+import mlx.core as mx
+import mlx_lm
+import msgspec
+
+from runtime.engine import mlx_memory
+from runtime.engine.base import EngineMemory, LoadProgressCallback
+from runtime.engine.generation import Generation
+from runtime.engine.mlx_cache import QUANTIZED_BITS, ConversationCache, kv_quantization, new_cache
+from runtime.engine.mlx_evaluation import default_chunk_tokens
+from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx_model
+from runtime.engine.mlx_request import RequestContext, RunningRequest
+from runtime.library.defects import unsupported
+from runtime.library.fit import choose_context, memory_need
+from runtime.library.reader import read_spec
+from runtime.library.spec import ModelSpec
+from runtime.values.errors import EngineUnavailableError, SettingsError
+from runtime.values.generation import Cancelled, GenerateRequest, GenerationEvent
+from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, ModelFormat
+from runtime.values.prompt import Prompt
+
+MAX_TOP_LOGPROBS = 20
+MAX_PARALLEL_REQUESTS = 64
+MAX_CHUNK_TOKENS = 65_536
+
+
+class MlxEngine:
+    """Runs one MLX model. Several requests take turns, a prefill chunk or a token each."""
+
+    def __init__(self) -> None:
+        self._description: LoadedModel | None = None
+        self._context: RequestContext | None = None
+        self._queue: deque[GenerateRequest] = deque()
+        self._running: list[RunningRequest] = []
+        self._cancelled: set[int] = set()
+
+    def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
+        """See `Engine.load`; `path` is a directory with config.json, safetensors files and a tokenizer."""
+        started_ns = perf_counter_ns()
+        self.unload()
+        _check_options(options)
+        spec = _mlx_spec(path)
+        quantization = kv_quantization(spec, options.kv_cache_bits)
+        context_tokens = _reserve_memory(spec, options)
+        try:
+            model = load_mlx_model(spec, on_progress)
+            if quantization is not None:
+                check_quantized_cache(spec, model.network, quantization)
+        except BaseException:
+            mlx_memory.release()
+            raise
+        self._context = RequestContext(
+            model,
+            ConversationCache(lambda: new_cache(model.network, quantization)),
+            options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters),
+        )
+        self._description = _description(spec, options, model, context_tokens, started_ns)
+        return self._description
+
+    def submit(self, request: GenerateRequest) -> None:
+        """See `Engine.submit`."""
+        self._loaded()
+        self._queue.append(request)
+
+    def step(self) -> list[GenerationEvent]:
+        """See `Engine.step`: take requests up, then move each running one by a chunk or a token."""
+        events = self._end_cancelled()
+        while self._queue and len(self._running) < self._loaded()[0].capabilities.parallel_requests:
+            self._take_up(self._queue.popleft())
+        for running in self._running:
+            events += running.advance()
+        self._running = [running for running in self._running if not running.generation.ended]
+        return events
+
+    def cancel(self, request_id: int) -> None:
+        """See `Engine.cancel`."""
+        self._cancelled.add(request_id)
+
+    def busy(self) -> bool:
+        """See `Engine.busy`."""
+        return bool(self._queue or self._running)
+
+    def count_tokens(self, prompt: Prompt) -> int:
+        """See `Engine.count_tokens`."""
+        return len(self._loaded()[1].model.tokenizer.tokenize(prompt).token_ids)
+
+    def memory(self) -> EngineMemory:
+        """See `Engine.memory`. What is neither weights nor KV cache of all that MLX holds is compute buffers."""
+        _, context = self._loaded()
+        weights_bytes = context.model.weights_bytes
+        kv_cache_bytes = context.conversations.nbytes + sum(running.kv_cache_bytes for running in self._running)
+        others_bytes = mx.get_active_memory() - weights_bytes - kv_cache_bytes
+        return EngineMemory(
+            weights_bytes=weights_bytes,
+            kv_cache_bytes=kv_cache_bytes,
+            compute_buffer_bytes=others_bytes if others_bytes >= 0 else None,
+        )
+
+    def unload(self) -> None:
+        """See `Engine.unload`. Only the end of the process is sure to give everything back."""
+        if self._context is None:
+            return
+        self._queue.clear()
+        self._running.clear()
+        self._cancelled.clear()
+        self._context = self._description = None
+        mlx_memory.release()
+
+    def _loaded(self) -> tuple[LoadedModel, RequestContext]:
+        if self._description is None or self._context is None:
+            raise EngineUnavailableError("No model is loaded.", "Choose a model first.")
+        return self._description, self._context
+
+    def _take_up(self, request: GenerateRequest) -> None:
+        description, context = self._loaded()
+        self._running.append(RunningRequest(Generation(request, description, self.memory), context))
+
+    def _end_cancelled(self) -> list[GenerationEvent]:
+        cancelled, self._cancelled = self._cancelled, set()
+        waiting = [request for request in self._queue if request.id in cancelled]
+        ending = [running for running in self._running if running.generation.request.id in cancelled]
+        events: list[GenerationEvent] = [Cancelled(request.id, None) for request in waiting]
+        events += [running.cancel() for running in ending]
+        self._queue = deque(request for request in self._queue if request.id not in cancelled)
+        self._running = [running for running in self._running if not running.generation.ended]
+        return events
+
+
+def _check_options(options: LoadOptions) -> None:
+    ranges = {"parallel_requests": MAX_PARALLEL_REQUESTS, "prefill_chunk_tokens": MAX_CHUNK_TOKENS}
+    for name, most in ranges.items():
+        value = getattr(options, name)
+        if value is not None and not 1 <= value <= most:
+            raise SettingsError(f"{name} cannot be {value}.", f"Choose a number from 1 to {most:,}.")
+
+
+def _mlx_spec(path: Path) -> ModelSpec:
+    spec = read_spec(path)
+    if spec.format is not ModelFormat.MLX:
+        raise unsupported(spec.path, "MLX reads directories, not GGUF files", "Use the engine llamacpp for it.")
+    return spec
+
+
+def _reserve_memory(spec: ModelSpec, options: LoadOptions) -> int:
+    """Choose the context and set memory aside for it; every request that runs at the same time has one of its own."""
+    together = msgspec.structs.replace(spec, kv_layers=spec.kv_layers * options.parallel_requests)
+    bits = options.kv_cache_bits
+    context_tokens = choose_context(together, options.context_tokens, mlx_memory.usable_bytes(), bits)
+    mlx_memory.reserve(memory_need(together, context_tokens, bits).total_bytes)
+    return context_tokens
+
+
+def _description(
+    spec: ModelSpec, options: LoadOptions, model: MlxModel, context_tokens: int, started_ns: int
+) -> LoadedModel:
+    return LoadedModel(
+        name=options.model_name or spec.name,
+        engine=EngineName.MLX,
+        engine_version=f"mlx {vars(mx)['__version__']}, mlx-lm {mlx_lm.__version__}",
+        device=mlx_memory.device_text(),
+        quantization=spec.quantization,
+        weights_bytes=model.weights_bytes,
+        context_limit_tokens=context_tokens,
+        vocabulary_size=model.vocabulary_size,
+        load_started_ns=started_ns,
+        load_ended_ns=perf_counter_ns(),
+        capabilities=Capabilities(
+            parallel_requests=options.parallel_requests,
+            prompt_progress=True,
+            kv_cache_quantization=QUANTIZED_BITS,
+            max_top_logprobs=MAX_TOP_LOGPROBS,
+        ),
+        is_demo=options.is_demo or spec.is_demo,
+    )

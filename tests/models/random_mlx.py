@@ -1,0 +1,116 @@
+"""MLX directories with the very weights of a random GGUF file, so that both engines can be asked the same."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import gguf
+import mlx.core as mx
+import msgspec
+import numpy as np
+from tokenizers import Tokenizer
+
+from tests.models.random_gguf import GgufRecipe, write_random_gguf
+
+LAYER_NAMES = {
+    "attn_norm": "input_layernorm",
+    "ffn_norm": "post_attention_layernorm",
+    "attn_q_norm": "self_attn.q_norm",
+    "attn_k_norm": "self_attn.k_norm",
+    "attn_q": "self_attn.q_proj",
+    "attn_k": "self_attn.k_proj",
+    "attn_v": "self_attn.v_proj",
+    "attn_output": "self_attn.o_proj",
+    "ffn_gate": "mlp.gate_proj",
+    "ffn_up": "mlp.up_proj",
+    "ffn_down": "mlp.down_proj",
+}
+OUTER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
+QWEN3_ONLY = ("attn_q_norm", "attn_k_norm")
+CLASS_NAMES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+GROUP_SIZE = 64
+
+
+def write_random_mlx(
+    folder: Path,
+    recipe: GgufRecipe = GgufRecipe(),  # noqa: B008 - frozen
+    *,
+    dtype: mx.Dtype = mx.float32,
+    quantized_bits: int | None = None,
+) -> Tokenizer:
+    """Write what `recipe` describes as an MLX directory; return its tokenizer.
+
+    The numbers are those of `write_random_gguf` with the same recipe in F32, rounded to `dtype` or quantized (affine,
+    groups of 64) where asked. `recipe.architecture` becomes the `model_type`; only "qwen3" has q and k norms.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as scratch:
+        source = Path(scratch) / "source.gguf"
+        tokenizer = write_random_gguf(source, msgspec.structs.replace(recipe, weights="F32"))
+        if recipe.with_tokenizer:
+            shutil.copytree(source.with_suffix(".tokenizer"), folder, dirs_exist_ok=True)
+        weights = _weights(source, recipe.architecture, dtype, quantized_bits)
+    mx.save_safetensors(str(folder / "model.safetensors"), weights, {"format": "mlx"})
+    vocabulary_size = weights["model.embed_tokens.weight"].shape[0]
+    (folder / "config.json").write_text(_config(recipe, vocabulary_size, quantized_bits), encoding="utf-8")
+    if recipe.with_tokenizer:
+        _write_chat_template(folder / "chat_template.jinja", recipe.chat_template)
+    return tokenizer
+
+
+def _weights(source: Path, architecture: str, dtype: mx.Dtype, bits: int | None) -> dict[str, mx.array]:
+    weights: dict[str, mx.array] = {}
+    for tensor in gguf.GGUFReader(source).tensors:
+        if architecture != "qwen3" and any(name in tensor.name for name in QWEN3_ONLY):
+            continue
+        name = _mlx_name(tensor.name)
+        value = mx.array(np.array(tensor.data)).astype(dtype)
+        if bits is not None and value.ndim == 2:
+            packed, scales, biases = mx.quantize(value, group_size=GROUP_SIZE, bits=bits)
+            weights |= {f"{name}.weight": packed, f"{name}.scales": scales, f"{name}.biases": biases}
+        else:
+            weights[f"{name}.weight"] = value
+    return weights
+
+
+def _mlx_name(gguf_name: str) -> str:
+    """Return the name MLX gives to the tensor, without the ".weight" at its end."""
+    match gguf_name.split("."):
+        case ["blk", layer, kind, _]:
+            return f"model.layers.{layer}.{LAYER_NAMES[kind]}"
+        case [kind, _]:
+            return OUTER_NAMES[kind]
+        case _:
+            raise ValueError(gguf_name)
+
+
+def _config(recipe: GgufRecipe, vocabulary_size: int, bits: int | None) -> str:
+    config: dict[str, object] = {
+        "model_type": recipe.architecture,
+        "architectures": [CLASS_NAMES.get(recipe.architecture, "UnknownForCausalLM")],
+        "hidden_size": recipe.hidden,
+        "num_hidden_layers": recipe.layers,
+        "intermediate_size": recipe.feed_forward,
+        "num_attention_heads": recipe.heads,
+        "num_key_value_heads": recipe.kv_heads,
+        "head_dim": recipe.head_dim,
+        "rms_norm_eps": 1e-6,
+        "rope_theta": 1e6,
+        "vocab_size": vocabulary_size,
+        "max_position_embeddings": recipe.context_tokens,
+        "tie_word_embeddings": False,
+        "hidden_act": "silu",
+    }
+    if bits is not None:
+        config["quantization"] = {"group_size": GROUP_SIZE, "bits": bits, "mode": "affine"}
+    return json.dumps(config, indent=2)
+
+
+def _write_chat_template(file: Path, source: str | None) -> None:
+    if source is None:
+        file.unlink()
+    else:
+        file.write_text(source, encoding="utf-8")
