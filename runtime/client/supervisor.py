@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable
-from time import monotonic
+from time import monotonic, perf_counter_ns
 
 import msgspec
 
@@ -100,11 +100,12 @@ class Supervisor:
     async def _start(
         self, model: ModelToLoad, on_progress: ProgressCallback | None
     ) -> tuple[WorkerClient, LoadedModel]:
+        options = msgspec.structs.replace(model.options, requested_ns=perf_counter_ns())
         await self._stop()
         self._model = model
         self._worker = worker = await self._start_worker()
         try:
-            return worker, await worker.load(model, on_progress)
+            return worker, await worker.load(msgspec.structs.replace(model, options=options), on_progress)
         except BaseException:
             # Also when the caller gave up: a worker without its model serves nobody.
             await self._stop()

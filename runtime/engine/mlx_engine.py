@@ -47,7 +47,7 @@ class MlxEngine:
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is a directory with config.json, safetensors files and a tokenizer."""
-        started_ns = perf_counter_ns()
+        started_ns = options.requested_ns or perf_counter_ns()
         self.unload()
         _check_options(options)
         spec = _mlx_spec(path)

@@ -92,7 +92,7 @@ class ScriptedEngine:
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is the script."""
-        started_ns = self._clock_ns()
+        started_ns = options.requested_ns or self._clock_ns()
         self._script = read_script(path)
         for step in range(1, LOAD_STEPS + 1):
             self._sleep_s(self._script.load_s / LOAD_STEPS)

@@ -41,6 +41,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         model_name: what the user calls the model; None takes the file's name.
         is_demo: True for the model shipped with the app.
+        requested_ns: when it was asked for (`time.perf_counter_ns`); starting the worker belongs to loading. None: now.
         context_tokens: length of the context; None takes the model's own limit, cut to what the memory bears.
         kv_cache_bits: 4 or 8 quantizes the KV cache; None keeps it at 16 bits or above.
         prefill_chunk_tokens: prompt tokens evaluated between two looks at the cancel flag.
@@ -52,6 +53,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     model_name: str | None = None
     is_demo: bool = False
+    requested_ns: int | None = None
     context_tokens: int | None = None
     kv_cache_bits: int | None = None
     prefill_chunk_tokens: int | None = None
@@ -89,7 +91,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         weights_bytes: what the weights take in memory.
         context_limit_tokens: length of the context it was loaded with.
         vocabulary_size: number of token ids; every id given to it must be below.
-        load_started_ns: worker clock (`time.perf_counter_ns`), when loading began.
+        load_started_ns: when it was asked for (`time.perf_counter_ns`); starting the worker is part of loading.
         load_ended_ns: the same clock, when the model was ready.
         capabilities: what the engine can do with it.
         is_demo: True for the model shipped with the app, which is labelled a demo wherever it appears.
