@@ -1,1 +1,1 @@
-"""The transcript: messages as they are read, streamed and copied. May import `desktop.chat.markdown`, widgets and theme."""
+"""Messages as they are read, streamed and copied. May import `desktop.chat.markdown`, widgets and theme."""
