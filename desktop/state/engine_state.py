@@ -1,0 +1,97 @@
+"""The model that answers: loading, unloading, what it takes, and what went wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from runtime.client.base import EngineClient, ModelToLoad, Reply
+from runtime.values.errors import UserFacingError
+from runtime.values.generation import GenerateRequest
+from runtime.values.model import LoadedModel
+from runtime.values.prompt import Prompt
+
+
+class NoModel(msgspec.Struct, frozen=True):
+    """Nothing is loaded."""
+
+
+class Loading(msgspec.Struct, frozen=True):
+    """A model is being loaded; `fraction` is from 0 to 1."""
+
+    name: str
+    fraction: float
+
+
+class Serving(msgspec.Struct, frozen=True):
+    """A model answers."""
+
+    model: LoadedModel
+
+
+class LoadFailed(msgspec.Struct, frozen=True):
+    """A model could not be loaded; `error` says why and what to do."""
+
+    name: str
+    error: UserFacingError
+
+
+EngineStatus = NoModel | Loading | Serving | LoadFailed
+
+
+class EngineState(QObject):
+    """Knows which model answers.
+
+    Signals:
+        status_changed: carries the `EngineStatus`.
+    """
+
+    status_changed = Signal(object)
+
+    def __init__(
+        self, client: EngineClient, choose: Callable[[str], ModelToLoad], parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._client = client
+        self._choose = choose
+        self.status: EngineStatus = NoModel()
+        self.model_name: str | None = None
+
+    @property
+    def model(self) -> LoadedModel | None:
+        """The model that answers; None while there is none."""
+        return self.status.model if isinstance(self.status, Serving) else None
+
+    async def load(self, name: str) -> None:
+        """Load the model called `name` in place of the one that is loaded; how it ends is in `status`."""
+        self.model_name = name
+        self._set(Loading(name, 0.0))
+        try:
+            model = await self._client.load(self._choose(name), lambda fraction: self._set(Loading(name, fraction)))
+        except UserFacingError as error:
+            self._set(LoadFailed(name, error))
+            return
+        self._set(Serving(model))
+
+    async def unload(self) -> None:
+        """Give the model's memory back."""
+        await self._client.unload()
+        self._set(NoModel())
+
+    async def generate(self, request: GenerateRequest) -> Reply:
+        """Start a reply; see `EngineClient.generate`."""
+        return await self._client.generate(request)
+
+    async def count_tokens(self, prompt: Prompt) -> int:
+        """Return how many tokens `prompt` takes; see `EngineClient.count_tokens`."""
+        return await self._client.count_tokens(prompt)
+
+    async def close(self) -> None:
+        """End the worker."""
+        await self._client.close()
+
+    def _set(self, status: EngineStatus) -> None:
+        self.status = status
+        self.status_changed.emit(status)
