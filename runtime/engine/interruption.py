@@ -1,0 +1,73 @@
+"""Stop work that has gone beyond its bounds and does not look at them itself.
+
+An exception is raised in the working thread from a second one. Python delivers it between two bytecodes, so a single
+long call into C is not stopped, only what comes after it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable
+from threading import Lock, Thread, get_ident
+from typing import TypeVar
+
+Result = TypeVar("Result")
+
+POLL_SECONDS = 0.05
+REPEAT_SECONDS = 1.0
+
+
+class Interrupted(BaseException):
+    """The work was stopped. Not an `Exception`, so that the work does not take it for an error of its own."""
+
+
+class Interruptible:
+    """One piece of work that is interrupted once `exceeded` returns True; `exceeded` runs in another thread."""
+
+    def __init__(self, exceeded: Callable[[], bool]) -> None:
+        self._exceeded = exceeded
+        self._over = False
+        self._running = Lock()
+
+    def run(self, work: Callable[[], Result]) -> Result:
+        """Do `work` and return what it returns. Once this returns or raises, no exception is under way any more.
+
+        Raises:
+            Interrupted: `exceeded` became true before `work` was done.
+        """
+        thread_id = get_ident()
+        self._running.acquire()
+        watcher = Thread(target=self._watch, args=(thread_id,), name="interruption", daemon=True)
+        watcher.start()
+        try:
+            try:
+                return work()
+            finally:
+                self._retire(watcher, thread_id)
+        except Interrupted:
+            # It may have hit `_retire` itself. There is no second one to come: `_over` is set, or work lasted until
+            # just now and the next is REPEAT_SECONDS away.
+            self._retire(watcher, thread_id)
+            raise
+
+    def _retire(self, watcher: Thread, thread_id: int) -> None:
+        """End the watcher and take back the exception it may have sent last. May be called again."""
+        self._over = True
+        if self._running.locked():
+            self._running.release()
+        watcher.join()
+        _send(thread_id, None)
+
+    def _watch(self, thread_id: int) -> None:
+        pause = POLL_SECONDS
+        while not self._running.acquire(timeout=pause) and not self._over:
+            if self._exceeded() and not self._over:
+                _send(thread_id, Interrupted)
+                # Once is enough, unless it went down in a place that swallows exceptions (a finalizer).
+                pause = REPEAT_SECONDS
+
+
+def _send(thread_id: int, exception: type[BaseException] | None) -> None:
+    """Set the exception that the thread raises next, or take back the one that is set."""
+    value = None if exception is None else ctypes.py_object(exception)
+    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread_id), value)
