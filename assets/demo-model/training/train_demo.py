@@ -1,0 +1,189 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch==2.13.0", "numpy", "tokenizers", "safetensors"]
+# ///
+"""Train the demo model on a CPU, within a fixed time.
+
+The learning rate follows how much of the time or of the steps is used up, whichever is further, so that it always ends
+near zero even if the machine is busy. The last parts of the training use longer rows, up to the full context, and
+simulate 4-bit rounding, so that long chats and the small exports work. A checkpoint is the model folder itself plus the
+state of the optimizer; started again, the script continues from it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from demo_batches import RowBuilder
+from demo_corpus import read_corpus, split_corpus
+from demo_dialogues import DialogueBuilder
+from demo_tokenizer import write as write_tokenizer
+from qwen3_torch import Qwen3, Qwen3Config
+from safetensors.torch import load_file, save_file
+from tokenizers import Tokenizer
+from torch.nn import functional
+
+PEAK_RATE, WEIGHT_DECAY = 2e-3, 0.1
+WARM_UP_STEPS, LAST_RATE_SHARE = 100, 0.01
+CHECKPOINT_STEPS, LOG_STEPS = 100, 10
+SEED = 7
+
+
+@dataclass
+class Progress:
+    """What has been done so far; saved with every checkpoint."""
+
+    step: int = 0
+    seconds: float = 0.0
+    tokens: int = 0
+    trained_tokens: int = 0
+    loss: float = 0.0
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A part of the training: until when, the shape of a batch, and whether 4-bit rounding is simulated."""
+
+    until: float
+    rows: int
+    length: int
+    quantized: bool
+
+
+PHASES = (
+    Phase(until=0.70, rows=16, length=256, quantized=False),
+    Phase(until=0.92, rows=4, length=1024, quantized=True),
+    Phase(until=1.00, rows=2, length=2048, quantized=True),
+)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Length of the training."""
+
+    steps: int
+    seconds: float
+
+    def used(self, progress: Progress) -> float:
+        """Return the part of the training that is over, 0 to 1."""
+        return min(1.0, max(progress.step / self.steps, progress.seconds / self.seconds))
+
+    def rate(self, progress: Progress) -> float:
+        """Return the factor for the learning rates: warm-up, then a cosine down to almost zero."""
+        cosine = 0.5 * (1 + math.cos(math.pi * self.used(progress)))
+        return min(1.0, (progress.step + 1) / WARM_UP_STEPS) * (LAST_RATE_SHARE + (1 - LAST_RATE_SHARE) * cosine)
+
+    def phase(self, progress: Progress) -> Phase:
+        """Return the phase that the training is in."""
+        return next((phase for phase in PHASES if self.used(progress) < phase.until), PHASES[-1])
+
+
+class Trainer:
+    """Holds the model, its optimizers and the progress."""
+
+    def __init__(self, plan: Plan, rows: RowBuilder, folder: Path) -> None:
+        """Create the model, or load it from the folder."""
+        torch.manual_seed(SEED)
+        self.plan, self.rows, self.folder = plan, rows, folder
+        self.config, self.progress = Qwen3Config(), Progress()
+        self.model = Qwen3(self.config)
+        trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
+        groups = [
+            {"params": [weight for name, weight in trained if "embed" not in name], "weight_decay": WEIGHT_DECAY},
+            {"params": [weight for name, weight in trained if "embed" in name], "weight_decay": 0.0},
+        ]
+        self.optimizer = torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+        if (folder / "optimizer.pt").exists():
+            self._load()
+        self.compiled = torch.compile(self.model.model)
+
+    def _load(self) -> None:
+        state = torch.load(self.folder / "optimizer.pt", weights_only=True)
+        self.model.load_state_dict(load_file(self.folder / "model.safetensors"))
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.progress = Progress(**state["progress"])
+
+    def save(self) -> None:
+        """Write weights and optimizer state; each file appears whole or not at all."""
+        weights = {name: value.detach().contiguous() for name, value in self.model.state_dict().items()}
+        save_file(weights, self.folder / "model.part", metadata={"format": "pt"})
+        state = {"optimizer": self.optimizer.state_dict(), "progress": asdict(self.progress)}
+        torch.save(state, self.folder / "optimizer.part")
+        (self.folder / "model.part").replace(self.folder / "model.safetensors")
+        (self.folder / "optimizer.part").replace(self.folder / "optimizer.pt")
+        (self.folder / "progress.json").write_text(json.dumps(asdict(self.progress), indent=2) + "\n", encoding="utf-8")
+
+    def step(self) -> float:
+        """Do one update and return its loss."""
+        began, plan, progress = time.monotonic(), self.plan, self.progress
+        phase = plan.phase(progress)
+        self.model.simulate_quantization(enabled=phase.quantized)
+        batch = self.rows.batch(progress.step, phase.rows, phase.length)
+        ids, mask = (torch.from_numpy(part) for part in batch)
+        wanted = mask[:, 1:]
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = self.model.logits(self.compiled(ids[:, :-1])[wanted])
+        loss = functional.cross_entropy(logits.float(), ids[:, 1:][wanted])
+        loss.backward()
+        self._update()
+        progress.step += 1
+        progress.tokens += phase.rows * phase.length
+        progress.trained_tokens += int(wanted.sum())
+        progress.loss = loss.item()
+        progress.seconds += time.monotonic() - began
+        return progress.loss
+
+    def _update(self) -> None:
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), 1.0)
+        for group in self.optimizer.param_groups:
+            group["lr"] = PEAK_RATE * self.plan.rate(self.progress)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+
+    def run(self) -> None:
+        """Train until the steps or the time are used up."""
+        recent: list[float] = []
+        while self.plan.used(self.progress) < 1.0:
+            recent.append(self.step())
+            if self.progress.step % LOG_STEPS == 0:
+                mean = sum(recent[-LOG_STEPS:]) / len(recent[-LOG_STEPS:])
+                used, length = self.plan.used(self.progress), self.plan.phase(self.progress).length
+                seconds = f"{self.progress.seconds:.0f}"
+                print(f"step {self.progress.step} loss {mean:.4f} used {used:.3f} s {seconds} row {length}", flush=True)
+            if self.progress.step % CHECKPOINT_STEPS == 0:
+                self.save()
+        self.progress.loss = sum(recent[-100:]) / max(1, len(recent[-100:]))
+        self.save()
+        print("done", flush=True)
+
+
+def main() -> None:
+    """Read the arguments and train."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--corpus", type=Path, default=Path(__file__).parent.parent / "corpus")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="folder written by demo_tokenizer")
+    parser.add_argument("--output", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=80.0)
+    parser.add_argument("--steps", type=int, default=4000)
+    parser.add_argument("--threads", type=int, default=2)
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    tokenizer = Tokenizer.from_file(str(arguments.tokenizer / "tokenizer.json"))
+    write_tokenizer(tokenizer, arguments.output)
+    dialogues = DialogueBuilder(split_corpus(read_corpus(arguments.corpus)))
+    trainer = Trainer(
+        Plan(arguments.steps, arguments.minutes * 60), RowBuilder(dialogues, tokenizer, SEED), arguments.output
+    )
+    trainer.config.write(arguments.output / "config.json", tokenizer.token_to_id("<|im_end|>"))
+    print(f"{sum(p.numel() for p in trainer.model.parameters()):,} parameters", flush=True)
+    trainer.run()
+
+
+if __name__ == "__main__":
+    main()
