@@ -1,0 +1,111 @@
+"""A message as the database holds it, and as a value."""
+
+from __future__ import annotations
+
+import json
+from array import array
+from typing import TypeVar
+
+import msgspec
+
+from runtime.store.stored_text import storable
+from runtime.values.chat import ChatId, ChatMessage, MessageId, MessageState
+from runtime.values.errors import ErrorReport
+from runtime.values.generation import GenerationStats, StopReason, TextKind
+from runtime.values.model import Quantization
+from runtime.values.prompt import Role
+
+COLUMNS = (
+    "messages.id, messages.chat_id, messages.parent_id, messages.role, messages.state, messages.stop_reason,"
+    " messages.created_unix_ms, messages.reasoning_ms, messages.model, messages.quantization, messages.error,"
+    " messages.stats, messages.reasoning, messages.text"
+)
+Stored = TypeVar("Stored")
+
+
+class MessageRow(msgspec.Struct, array_like=True, frozen=True):
+    """`COLUMNS` of a message."""
+
+    id: MessageId
+    chat_id: ChatId
+    parent_id: MessageId | None
+    role: Role
+    state: MessageState
+    stop_reason: str | None
+    created_unix_ms: int
+    reasoning_ms: float | None
+    model: str | None
+    quantization: str | None
+    error: str | None
+    stats: str | None
+    reasoning: str
+    text: str
+
+    def message(self, sibling_ids: tuple[MessageId, ...]) -> ChatMessage:
+        """Return the row as a value. Figures that a later version cannot read any more are left out."""
+        return ChatMessage(
+            id=self.id,
+            chat_id=self.chat_id,
+            parent_id=self.parent_id,
+            sibling_ids=sibling_ids,
+            role=self.role,
+            text=self.text,
+            reasoning=self.reasoning,
+            reasoning_ms=self.reasoning_ms,
+            state=self.state,
+            stop_reason=StopReason(self.stop_reason) if self.stop_reason in set(StopReason) else None,
+            error=decoded(ErrorReport, self.error),
+            model=self.model,
+            quantization=decoded(Quantization, self.quantization),
+            stats=decoded(GenerationStats, self.stats),
+            created_unix_ms=self.created_unix_ms,
+        )
+
+
+class ChunkRow(msgspec.Struct, array_like=True, frozen=True):
+    """A piece of a reply that is being written."""
+
+    message_id: MessageId
+    kind: TextKind
+    text: str
+
+
+def with_chunks(row: MessageRow, chunks: list[ChunkRow]) -> MessageRow:
+    """Return the row with the pieces of its text that are still stored apart."""
+    answer = "".join(chunk.text for chunk in chunks if chunk.kind is TextKind.ANSWER)
+    reasoning = "".join(chunk.text for chunk in chunks if chunk.kind is TextKind.REASONING)
+    return msgspec.structs.replace(row, text=row.text + answer, reasoning=row.reasoning + reasoning)
+
+
+def encoded(value: msgspec.Struct | None) -> str | None:
+    """Return a value as JSON text."""
+    if value is None:
+        return None
+    return storable(json.dumps(msgspec.to_builtins(value), ensure_ascii=False, separators=(",", ":")))
+
+
+def decoded(kind: type[Stored], content: str | None) -> Stored | None:
+    """Return the value in JSON text; None if there is none or it cannot be read."""
+    if content is None:
+        return None
+    try:
+        return msgspec.json.decode(content, type=kind)
+    except (msgspec.MsgspecError, RecursionError):
+        return None
+
+
+def without_token_times(stats: GenerationStats | None) -> GenerationStats | None:
+    """Return the figures without the long list: it is stored apart, so that reading a chat stays quick."""
+    return None if stats is None else msgspec.structs.replace(stats, token_times_ms=())
+
+
+def packed_times(stats: GenerationStats) -> bytes:
+    """Return the token times as 8-byte floats."""
+    return array("d", stats.token_times_ms).tobytes()
+
+
+def unpacked_times(content: bytes) -> tuple[float, ...]:
+    """Return what `packed_times` packed."""
+    times = array("d")
+    times.frombytes(content[: len(content) // times.itemsize * times.itemsize])
+    return tuple(times)
