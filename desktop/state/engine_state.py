@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from runtime.client.base import EngineClient, ModelToLoad, Reply
-from runtime.values.errors import UserFacingError
+from runtime.values.errors import EngineUnavailableError, UserFacingError
 from runtime.values.generation import GenerateRequest
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
@@ -58,6 +59,7 @@ class EngineState(QObject):
         self._choose = choose
         self.status: EngineStatus = NoModel()
         self.model_name: str | None = None
+        self._settled = asyncio.Event()
 
     @property
     def model(self) -> LoadedModel | None:
@@ -74,6 +76,22 @@ class EngineState(QObject):
             self._set(LoadFailed(name, error))
             return
         self._set(Serving(model))
+
+    async def ready(self) -> LoadedModel:
+        """Return the model that answers, waiting while one is being loaded.
+
+        Raises:
+            UserFacingError: there is none, or it could not be loaded.
+        """
+        while isinstance(self.status, Loading):
+            await self._settled.wait()
+        match self.status:
+            case Serving(model=model):
+                return model
+            case LoadFailed(error=error):
+                raise error
+            case _:
+                raise EngineUnavailableError("No model is loaded.", "Choose a model first.")
 
     async def unload(self) -> None:
         """Give the model's memory back."""
@@ -94,4 +112,8 @@ class EngineState(QObject):
 
     def _set(self, status: EngineStatus) -> None:
         self.status = status
+        if isinstance(status, Loading):
+            self._settled.clear()
+        else:
+            self._settled.set()
         self.status_changed.emit(status)
