@@ -1,1 +1,1 @@
-"""Tests, laid out as the code is: tests/runtime/engine tests runtime/engine. `tests/models` makes models to test with."""
+"""Tests, laid out as the code is: tests/runtime/engine tests runtime/engine; `tests/models` makes models."""

@@ -22,7 +22,7 @@ class Meter(QWidget):
         self._fraction: float | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return a thin bar."""
         return QSize(120, HEIGHT_PX)
 
@@ -38,7 +38,7 @@ class Meter(QWidget):
             self._fraction = bounded
             self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the groove, then the filled part."""
         colors = self._theme.colors
         painter = QPainter(self)

@@ -24,7 +24,7 @@ class Sparkline(QWidget):
         self._ceiling: float | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return a size in proportion to the text."""
         return QSize(120, round(self.fontMetrics().height() * 2.4))
 
@@ -39,7 +39,7 @@ class Sparkline(QWidget):
         self._ceiling = ceiling
         self.update()
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the runs between gaps, each with a soft ground."""
         known = [value for value in self._values if value is not None]
         if not known:

@@ -34,7 +34,7 @@ class Waterfall(QWidget):
         self._rows: tuple[WaterfallRow, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
-    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+    def sizeHint(self) -> QSize:
         """Return room for every row."""
         return QSize(200, self._row_height() * len(self._rows))
 
@@ -56,7 +56,7 @@ class Waterfall(QWidget):
     def _row_height(self) -> int:
         return round(self.fontMetrics().height() * 1.35)
 
-    def paintEvent(self, _event: QPaintEvent) -> None:  # noqa: N802 - Qt's name
+    def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint label, bar and value of each row."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
