@@ -177,7 +177,7 @@ run_tests() {
     if command -v shellcheck >/dev/null; then check shellcheck assets/dev.sh .ci/run; fi # no wheel for Linux on ARM
     if [ "${CI:-}" = true ]; then set -- --slow "$@"; fi
     status=0
-    QT_QPA_PLATFORM=${QT_QPA_PLATFORM:-offscreen} python -m pytest "$@" || status=$?
+    python -m pytest "$@" || status=$?
     if [ -n "$failed" ]; then fail "failed before the tests:$failed"; fi
     return "$status"
 }
