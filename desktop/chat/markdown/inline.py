@@ -63,8 +63,8 @@ class InlineParser:
         if len(source) > MAX_FORMATTED_CHARACTERS or not _SPECIAL.search(source):
             return (Run(source),)
         (root,) = self._markdown.parseInline(source)
-        styled = _merged(_runs_of(root.children or []))
-        return tuple(_merged(part for run in styled for part in _with_addresses(run)))
+        styled = merged(_runs_of(root.children or []))
+        return tuple(merged(part for run in styled for part in _with_addresses(run)))
 
     def plain_text(self, source: str) -> str:
         """Return the text that `source` shows."""
@@ -106,17 +106,18 @@ def _allowed(address: str | float | None) -> str:
     return text if len(text) <= MAX_ADDRESS_CHARACTERS and _ALLOWED_ADDRESS.match(text) else ""
 
 
-def _merged(runs: Iterable[Run]) -> list[Run]:
-    merged: list[Run] = []
+def merged(runs: Iterable[Run]) -> list[Run]:
+    """Return the runs without empty ones, neighbours that look alike made one."""
+    kept: list[Run] = []
     for run in runs:
         if not run.text:
             continue
-        last = merged[-1] if merged else None
+        last = kept[-1] if kept else None
         if last is not None and (last.style, last.address) == (run.style, run.address):
-            merged[-1] = Run(last.text + run.text, run.style, run.address)
+            kept[-1] = Run(last.text + run.text, run.style, run.address)
         else:
-            merged.append(run)
-    return merged
+            kept.append(run)
+    return kept
 
 
 def _with_addresses(run: Run) -> Iterator[Run]:
