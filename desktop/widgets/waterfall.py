@@ -12,8 +12,8 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 from desktop.theme.theme import Theme
 
 BAR_HEIGHT = 0.42
-LABEL_SHARE = 0.36
-VALUE_SHARE = 0.24
+LABEL_SHARE = 0.40
+VALUE_SHARE = 0.22
 MIN_BAR_PX = 2.0
 
 

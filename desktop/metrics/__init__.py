@@ -1,0 +1,1 @@
+"""The metrics panel beside the chat: what inference costs, live."""

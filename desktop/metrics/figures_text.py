@@ -1,0 +1,97 @@
+"""What the metrics panel says, as text: labels, their definitions in plain language, and the parts of TTFT as rows."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication
+
+from desktop.widgets.waterfall import WaterfallRow
+from runtime.values.generation import GenerationStats, TtftParts
+from runtime.values.model import Quantization
+from runtime.values.wording import milliseconds_text
+
+CONTEXT = "MetricsPanel"
+SHOWN_FROM_MS = 0.05
+
+
+def tr(text: str) -> str:
+    """Return `text` in the user's language."""
+    return QCoreApplication.translate(CONTEXT, text)
+
+
+def ttft_rows(parts: TtftParts, first_paint_ms: float | None, ttft_ms: float) -> list[WaterfallRow]:
+    """Return the parts of the wait for the first character, in order, the negligible ones left out.
+
+    `first_paint_ms` is from the submit to the first character on the screen; the part after the token is the paint.
+    """
+    durations = [
+        (tr("Queue"), parts.queue_ms),
+        (tr("Load model"), parts.load_ms),
+        (tr("Tokenize"), parts.tokenize_ms),
+        (tr("Restore cache"), parts.cache_restore_ms),
+        (tr("Prefill"), parts.prefill_ms),
+        (tr("First decode"), parts.first_decode_ms),
+    ]
+    if first_paint_ms is not None:
+        durations.append((tr("Paint"), max(0.0, first_paint_ms - ttft_ms)))
+    return [
+        WaterfallRow(label, duration, milliseconds_text(duration))
+        for label, duration in durations
+        if duration >= SHOWN_FROM_MS
+    ]
+
+
+def prompt_text(stats: GenerationStats) -> str:
+    """Return how the prompt was read: evaluated and cached tokens apart."""
+    evaluated = stats.prompt_tokens - stats.cached_tokens
+    if stats.cached_tokens:
+        return tr("{evaluated} read, {cached} cached").format(
+            evaluated=f"{evaluated:,}", cached=f"{stats.cached_tokens:,}"
+        )
+    return tr("{evaluated} tokens").format(evaluated=f"{evaluated:,}")
+
+
+def short_quantization(quantization: Quantization) -> str:
+    """Return the name and the effective width, short enough for a narrow panel."""
+    return tr("{name} · {bits} bits").format(name=quantization.name, bits=f"{quantization.bits_per_weight:.2f}")
+
+
+def ttft_explanation() -> str:
+    """Return the definition of TTFT."""
+    return tr(
+        "Time to first token: from sending your message to the first token of the reply. The bars below show where the"
+        " time went; reading the prompt (prefill) is usually most of it."
+    )
+
+
+def speed_explanation() -> str:
+    """Return the definition of the decode speed."""
+    return tr(
+        "Tokens written per second, measured in the worker where each token is made. The large value covers the last"
+        " second, the average the whole reply."
+    )
+
+
+def memory_explanation() -> str:
+    """Return the definition of the memory figure."""
+    return tr("What the model's worker process takes now, as the operating system sees it.")
+
+
+def quantization_explanation() -> str:
+    """Return the definition of quantization."""
+    return tr(
+        "How the weights are stored. Fewer bits per weight mean less memory and more speed, and a little less quality."
+        " The effective bits are file bits ÷ parameters, scales included."
+    )
+
+
+def context_explanation() -> str:
+    """Return the definition of the context gauge."""
+    return tr("Tokens of this conversation, of the most that the model can look back on.")
+
+
+def roofline_explanation() -> str:
+    """Return the definition of the roofline share."""
+    return tr(
+        "Writing a token means reading every weight once. The limit is this machine's measured memory bandwidth ÷ the"
+        " bytes read per token; this is how near the reply came to it."
+    )

@@ -1,0 +1,67 @@
+"""The model behind the reply: quantization, context in use, engine, and how near it comes to the machine's limit."""
+
+from __future__ import annotations
+
+from PySide6.QtWidgets import QWidget
+
+from desktop.metrics import figures_text as words
+from desktop.state.metrics_state import LiveFigures
+from desktop.theme.theme import Theme
+from desktop.widgets.card import Card
+from desktop.widgets.figure_row import FigureRow
+from desktop.widgets.meter import Meter
+from runtime.values.model import LoadedModel
+from runtime.values.wording import UNDEFINED
+
+
+class ModelCard(Card):
+    """What is loaded."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(theme, parent)
+        self._model: LoadedModel | None = None
+        self._used_tokens = 0
+        self._quantization = FigureRow(
+            theme, "quantizationValue", words.tr("Quantization"), words.quantization_explanation()
+        )
+        self._context = FigureRow(theme, "contextValue", words.tr("Context"), words.context_explanation())
+        self._gauge = Meter(theme, warns_when_full=True)
+        self._gauge.setObjectName("contextGauge")
+        self._gauge.setAccessibleName(words.tr("Context in use"))
+        self._roofline = FigureRow(theme, "rooflineValue", words.tr("Of the limit"), words.roofline_explanation())
+        self._engine = FigureRow(theme, "engineValue", words.tr("Engine"), words.tr("The library that runs the model."))
+        self._device = FigureRow(theme, "deviceValue", words.tr("Device"), words.tr("What the model is computed on."))
+        self._themed = (self._quantization, self._context, self._gauge, self._roofline, self._engine, self._device)
+        for part in self._themed:
+            self.body.addWidget(part)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Take other colours and fonts."""
+        super().apply_theme(theme)
+        for part in self._themed:
+            part.apply_theme(theme)
+
+    def show_model(self, model: LoadedModel | None) -> None:
+        """Show what is loaded; None for nothing."""
+        self._model = model
+        self._quantization.set_value(words.short_quantization(model.quantization) if model else UNDEFINED)
+        self._engine.set_value(model.engine_version if model else UNDEFINED)
+        self._device.set_value(model.device if model else UNDEFINED)
+        self._show_context()
+
+    def show_figures(self, figures: LiveFigures) -> None:
+        """Show how much of the context is used."""
+        if figures.stats is not None:
+            self._used_tokens = figures.stats.context_used_tokens
+        elif figures.prompt_progress is not None:
+            self._used_tokens = figures.prompt_progress.total + figures.tokens
+        self._show_context()
+
+    def _show_context(self) -> None:
+        if self._model is None:
+            self._context.set_value(UNDEFINED)
+            self._gauge.set_fraction(None)
+            return
+        limit = self._model.context_limit_tokens
+        self._context.set_value(words.tr("{used} of {limit}").format(used=f"{self._used_tokens:,}", limit=f"{limit:,}"))
+        self._gauge.set_fraction(self._used_tokens / limit)
