@@ -76,8 +76,8 @@ def read_gguf_header(path: Path) -> GgufHeader:
         values: dict[str, GgufValue] = {}
         for _ in range(key_count):
             key = cursor.text(MAX_KEY_BYTES, "a key")
-            if key in values:
-                raise broken(path, f"the key {shown(key)} is there twice")
+            if not key or key in values:
+                raise broken(path, f"the key {shown(key)} is there twice" if key else "a key has no name")
             values[key] = _value(cursor, key)
         entries = [_tensor(cursor) for _ in range(tensor_count)]
         return GgufHeader(path, values, _placed(path, entries, _data_start(cursor, values), size))

@@ -105,7 +105,7 @@ def resolve_model(
         return _scripted(name)
     if name == DEMO or name.startswith(f"{DEMO}:"):
         return _demo(name, engine, paths, platform)
-    model = _named(name, paths, settings)
+    model = _named(name, FORMAT_OF[engine or _preferred(platform)], paths, settings)
     needed = ENGINE_OF[model.format]
     if engine is not None and engine is not needed:
         raise _wrong_engine(model, engine)
@@ -141,12 +141,15 @@ def _preferred(platform: EnginePlatform) -> EngineName:
     return next((engine for engine in order if engine in platform.installed), order[0])
 
 
-def _named(name: str, paths: AppPaths, settings: Settings) -> InstalledModel:
-    """Return the installed model of that name, or the model at that path."""
+def _named(name: str, preferred: ModelFormat, paths: AppPaths, settings: Settings) -> InstalledModel:
+    """Return the installed model of that name, or the model at that path.
+
+    A name may be the last part of a longer one. Where a model is installed in both formats, `preferred` decides.
+    """
     models = list_models(paths, settings)
-    exact = [model for model in models if model.name == name]
-    by_last_part = [model for model in models if model.name.rpartition("/")[2] == name]
-    found = exact or by_last_part
+    named = [model for model in models if model.name == name]
+    named = named or [model for model in models if model.name.rpartition("/")[2] == name]
+    found = [model for model in named if model.format is preferred] or named
     if len(found) > 1:
         raise ModelMissingError(
             f"{len(found)} installed models are called {shown(name)}.",
@@ -156,6 +159,8 @@ def _named(name: str, paths: AppPaths, settings: Settings) -> InstalledModel:
 
 
 def _at_path(name: str, models: Sequence[InstalledModel], paths: AppPaths) -> InstalledModel:
+    if not name.strip():
+        raise _missing(name, models)
     try:
         path = Path(name).expanduser().absolute()
         if path.suffix == WEIGHTS_SUFFIX and is_mlx_folder(path.parent):
