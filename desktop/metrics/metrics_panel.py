@@ -13,6 +13,7 @@ from desktop.metrics.ttft_card import TtftCard
 from desktop.state.engine_state import EngineState, EngineStatus, Serving
 from desktop.state.metrics_state import MetricsState
 from desktop.theme.theme import Theme
+from desktop.widgets.slim_scroll_bar import slim_down
 
 MARGIN_PX = 12
 SPACING_PX = 10
@@ -42,6 +43,7 @@ class MetricsPanel(QScrollArea):
             column.addWidget(card)
         column.addStretch(1)
         self.setWidget(content)
+        slim_down(self, theme)
         metrics.changed.connect(self._show_figures)
         engine.status_changed.connect(self._show_model)
         self._show_figures()
@@ -49,6 +51,7 @@ class MetricsPanel(QScrollArea):
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
+        slim_down(self, theme)
         for card in (self._speed, self._ttft, self._memory, self._model):
             card.apply_theme(theme)
 

@@ -1,0 +1,123 @@
+"""How rows look: headings small and muted, the chosen chat on a rounded ground, hits with their words marked."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout
+from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from desktop.conversations.row_model import RowRole
+from desktop.conversations.rows import ChatRow, HeadingRow, HitRow
+from desktop.theme.theme import Theme
+from runtime.values.chat import Snippet
+
+Index = QModelIndex | QPersistentModelIndex
+SIDE_PX = 8.0
+INSET_PX = 10.0
+RADIUS_PX = 7.0
+
+
+class RowPainter(QStyledItemDelegate):
+    """Paints one row."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Paint in other colours from now on."""
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: Index) -> QSize:
+        """Return the height of the row's kind."""
+        line = QFontMetricsF(self._theme.fonts.text()).height()
+        match index.data(RowRole):
+            case HeadingRow():
+                return QSize(option.rect.width(), round(line * 1.9))
+            case HitRow(message_id=message_id) if message_id is not None:
+                return QSize(option.rect.width(), round(line * 2.9))
+            case _:
+                return QSize(option.rect.width(), round(line * 2.0))
+
+    def paint(self, painter: QPainter, option: QStyleOptionViewItem, index: Index) -> None:
+        """Paint ground and text."""
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        area = QRectF(option.rect).adjusted(SIDE_PX, 1, -SIDE_PX, -1)
+        row = index.data(RowRole)
+        if not isinstance(row, HeadingRow):
+            self._paint_ground(painter, option, area)
+        text_area = area.adjusted(INSET_PX, 0, -INSET_PX, 0)
+        match row:
+            case HeadingRow(text):
+                self._paint_heading(painter, text, text_area)
+            case ChatRow():
+                self._paint_chat(painter, row, text_area)
+            case HitRow():
+                self._paint_hit(painter, row, text_area)
+        painter.restore()
+
+    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> None:
+        colors = self._theme.colors
+        state = option.state
+        if state & QStyle.StateFlag.State_Selected:
+            ground = colors.selected
+        elif state & QStyle.StateFlag.State_MouseOver:
+            ground = colors.hover
+        else:
+            return
+        painter.setPen(QColor(colors.accent) if state & QStyle.StateFlag.State_HasFocus else Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(ground))
+        painter.drawRoundedRect(area, RADIUS_PX, RADIUS_PX)
+
+    def _paint_heading(self, painter: QPainter, text: str, area: QRectF) -> None:
+        font = self._theme.fonts.text(0.85, weight=QFont.Weight.DemiBold)
+        self._draw(painter, text, area.adjusted(0, area.height() * 0.25, 0, 0), font, self._theme.colors.muted)
+
+    def _paint_chat(self, painter: QPainter, row: ChatRow, area: QRectF) -> None:
+        if row.is_pinned:
+            size = area.height() * 0.36
+            spot = QRectF(area.right() - size, area.center().y() - size / 2, size, size)
+            self._theme.icons.icon("pin", self._theme.colors.faint).paint(painter, spot.toRect())
+            area = area.adjusted(0, 0, -size - INSET_PX, 0)
+        self._draw(painter, row.title, area, self._theme.fonts.text(), self._theme.colors.text)
+
+    def _paint_hit(self, painter: QPainter, row: HitRow, area: QRectF) -> None:
+        if row.message_id is None:
+            self._paint_snippet(painter, row.snippet, area, self._theme.fonts.text(), self._theme.colors.text)
+            return
+        upper = QRectF(area.left(), area.top() + area.height() * 0.08, area.width(), area.height() * 0.42)
+        lower = QRectF(area.left(), upper.bottom(), area.width(), area.height() * 0.42)
+        self._draw(painter, row.title, upper, self._theme.fonts.text(0.9), self._theme.colors.muted)
+        self._paint_snippet(painter, row.snippet, lower, self._theme.fonts.text(0.95), self._theme.colors.text)
+
+    def _draw(self, painter: QPainter, text: str, area: QRectF, font: QFont, color: str) -> None:
+        painter.setFont(font)
+        painter.setPen(QColor(color))
+        shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
+        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+    def _paint_snippet(self, painter: QPainter, snippet: Snippet, area: QRectF, font: QFont, color: str) -> None:
+        """Draw a line with its hits on the colour of search hits; what does not fit is cut off at the edge."""
+        layout = QTextLayout(snippet.text, font)
+        layout.setFormats([_marked(snippet.text, hit.start, hit.end, self._theme) for hit in snippet.highlights])
+        layout.beginLayout()
+        line = layout.createLine()
+        line.setLineWidth(1e6)
+        layout.endLayout()
+        painter.setClipRect(area)
+        painter.setPen(QColor(color))
+        layout.draw(painter, QPointF(area.left(), area.center().y() - line.height() / 2))
+        painter.setClipping(False)
+
+
+def _marked(text: str, start: int, end: int, theme: Theme) -> QTextLayout.FormatRange:
+    """Return the format of a hit; offsets of ours count code points, Qt's count UTF-16 units."""
+    part = QTextLayout.FormatRange()
+    part.start = len(text[:start].encode("utf-16-le")) // 2
+    part.length = len(text[start:end].encode("utf-16-le")) // 2
+    style = QTextCharFormat()
+    style.setBackground(QColor(theme.colors.marked))
+    style.setForeground(QColor(theme.colors.text))
+    part.format = style
+    return part
