@@ -11,7 +11,7 @@ import msgspec
 
 from runtime.values.errors import FirstTokenError, InternalError, StoreError
 
-SEARCH_INDEX_DAMAGE = "SQLITE_CORRUPT_VTAB"
+INDEX_DAMAGE = ("SQLITE_CORRUPT_VTAB:", "SQLITE_CONSTRAINT:")  # the latter without a kind: only virtual tables do that
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
 
@@ -91,11 +91,18 @@ def translation(error: sqlite3.Error, file: Path) -> FirstTokenError:
     for explanation in SURROUNDINGS:
         if name.startswith(explanation.names):
             return StoreError(explanation.what.replace("{file}", str(file)), explanation.next_step, detail=detail)
+    if detail.startswith(INDEX_DAMAGE):
+        return StoreError("The search index was damaged.", "Try again: it has been made anew.", detail=detail)
     if name.startswith(DAMAGE):
         return damaged(file, detail)
     if name.startswith("SQLITE_CONSTRAINT_FOREIGNKEY"):
         return gone(detail)
     return InternalError(f"SQLite refused a statement: {error}", detail=detail)
+
+
+def is_index_damage(error: StoreError) -> bool:
+    """Return whether the search index is damaged and has to be made anew."""
+    return error.detail.startswith(INDEX_DAMAGE)
 
 
 def damaged(file: Path, detail: str) -> StoreError:

@@ -33,7 +33,7 @@ class Messages:
 
     def current_path(self, chat_id: ChatId) -> tuple[ChatMessage, ...]:
         """Return the messages from the first to the leaf last looked at, each with its siblings."""
-        tree = self._tree(chat_id)
+        tree = self.tree(chat_id)
         return self._read(list(tree.current_path()), tree)
 
     def get(self, message_id: MessageId) -> ChatMessage:
@@ -42,7 +42,7 @@ class Messages:
         Raises:
             StoreError: it does not exist or is deleted.
         """
-        found = self._read([message_id], self._tree(self._chat_of(message_id)))
+        found = self._read([message_id], self.tree(self._chat_of(message_id)))
         if not found:
             raise failures.gone(f"message {message_id}")
         return found[0]
@@ -96,7 +96,7 @@ class Messages:
         """Take a message and everything below it out of the chat; `restore` brings them back until they are purged."""
         chat_id = self._chat_of(message_id)
         with self._database.transaction():
-            doomed = self._tree(chat_id).subtree(message_id)
+            doomed = self.tree(chat_id).subtree(message_id)
             self._database.write(
                 "UPDATE messages SET deleted_unix_ms = ? WHERE id IN (SELECT value FROM json_each(?))",
                 (self._now_unix_ms(), _id_list(doomed)),
@@ -149,7 +149,7 @@ class Messages:
 
     def _lead_to(self, chat_id: ChatId, message_id: MessageId) -> None:
         """Make the current path pass through a message."""
-        for choice in self._tree(chat_id).choices_leading_to(message_id):
+        for choice in self.tree(chat_id).choices_leading_to(message_id):
             self._choose(chat_id, choice)
 
     def _choose(self, chat_id: ChatId, choice: ChoiceRow) -> None:
@@ -166,7 +166,8 @@ class Messages:
             raise failures.gone(f"message {message_id}")
         return rows[0][0]
 
-    def _tree(self, chat_id: ChatId) -> ChatTree:
+    def tree(self, chat_id: ChatId) -> ChatTree:
+        """Return the shape of a chat, deleted messages left out."""
         return ChatTree(
             self._database.rows(
                 TreeRow,

@@ -12,6 +12,7 @@ from itertools import islice
 
 import msgspec
 
+from runtime.store import failures
 from runtime.store.chats import SUMMARY_COLUMNS, SummaryRow
 from runtime.store.database import Database
 from runtime.store.search_terms import (
@@ -23,6 +24,7 @@ from runtime.store.search_terms import (
     terms_of,
 )
 from runtime.values.chat import ChatId, MessageHit, MessageId, SearchResults, TitleHit
+from runtime.values.errors import StoreError
 from runtime.values.prompt import Role
 
 DEFAULT_LIMIT = 100
@@ -59,6 +61,15 @@ class Search:
         terms = terms_of(query)
         if not terms:
             return SearchResults(titles=(), messages=(), is_truncated=False)
+        try:
+            return self._find(terms, limit)
+        except StoreError as error:
+            if not failures.is_index_damage(error):
+                raise
+            self._database.rebuild_search_index()
+            return self._find(terms, limit)
+
+    def _find(self, terms: Sequence[str], limit: int) -> SearchResults:
         titles = list(islice(self._titles(terms), limit + 1))
         messages = list(islice(self._messages(terms), limit + 1))
         return SearchResults(

@@ -1,0 +1,1 @@
+"""Tests of `runtime.store`, all against real database files."""
