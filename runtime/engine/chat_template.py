@@ -139,8 +139,7 @@ class ChatTemplate:
         except LimitError as error:
             raise _limit_error(error.limit, self._meter.limits) from _without_frames(error)
         except Interrupted as error:
-            limit = self._meter.exceeded() or Limit.TIME
-            raise _limit_error(limit, self._meter.limits) from _without_frames(error)
+            raise _limit_error(self._meter.reached or Limit.TIME, self._meter.limits) from _without_frames(error)
         except Exception as error:  # noqa: BLE001 (the boundary: a template may raise anything)
             raise _template_error(error) from _without_frames(error)
 
@@ -182,12 +181,12 @@ def _date(now: datetime, time_format: object) -> str:
 
 def _limit_error(limit: Limit, limits: TemplateLimits) -> ChatTemplateError:
     reasons = {
-        Limit.TIME: (f"ran for more than {limits.seconds:g} s", OTHER_MODEL),
-        Limit.MEMORY: (f"took more than {limits.memory_bytes // 1_000_000:,} MB of memory", OTHER_MODEL),
-        Limit.TEXT: (f"made a text of more than {limits.text_chars:,} characters", SHORTER_CONVERSATION),
-        Limit.ITEMS: (f"made a list of more than {limits.items:,} values", SHORTER_CONVERSATION),
-        Limit.DEPTH: ("nested lists too deeply", OTHER_MODEL),
-        Limit.NUMBER: ("computed a number that is too large", OTHER_MODEL),
+        Limit.TIME: (f"takes more than {limits.seconds:g} s", OTHER_MODEL),
+        Limit.MEMORY: (f"takes more than {limits.memory_bytes // 1_000_000:,} MB of memory", OTHER_MODEL),
+        Limit.TEXT: (f"makes a text of more than {limits.text_chars:,} characters", SHORTER_CONVERSATION),
+        Limit.ITEMS: (f"makes a list of more than {limits.items:,} values", SHORTER_CONVERSATION),
+        Limit.DEPTH: ("nests lists too deeply", OTHER_MODEL),
+        Limit.NUMBER: ("computes a number that is too large", OTHER_MODEL),
     }
     reason, next_step = reasons[limit]
     return ChatTemplateError(f"The model's chat template was stopped: it {reason}.", next_step)

@@ -24,8 +24,9 @@ class Interrupted(BaseException):
 class Interruptible:
     """One piece of work that is interrupted once `exceeded` returns True; `exceeded` runs in another thread."""
 
-    def __init__(self, exceeded: Callable[[], bool]) -> None:
+    def __init__(self, exceeded: Callable[[], bool], poll_seconds: float = POLL_SECONDS) -> None:
         self._exceeded = exceeded
+        self._poll_seconds = poll_seconds
         self._over = False
         self._running = Lock()
 
@@ -59,7 +60,7 @@ class Interruptible:
         _send(thread_id, None)
 
     def _watch(self, thread_id: int) -> None:
-        pause = POLL_SECONDS
+        pause = self._poll_seconds
         while not self._running.acquire(timeout=pause) and not self._over:
             if self._exceeded() and not self._over:
                 _send(thread_id, Interrupted)

@@ -76,7 +76,12 @@ def number(value: object) -> int | float:
 
 
 def _free(_meter: Meter, *_args: object, **_named: object) -> None:
-    """Takes constant time, or deals with one member at a time through other checked filters."""
+    """Takes constant time."""
+
+
+def _by_member(meter: Meter, _values: object, *args: object, **named: object) -> None:
+    """Deals with one member at a time, by means that are checked; only what it is told to do is weighed."""
+    _weighed(meter, *args, **named)
 
 
 def _weighed(meter: Meter, *args: object, **named: object) -> None:
@@ -94,8 +99,9 @@ def _numeric(_meter: Meter, *args: object) -> None:
         number(value)
 
 
-def _round(meter: Meter, value: object, precision: object = 0, *_args: object, **_named: object) -> None:
+def _round(meter: Meter, value: object, precision: object = 0, *args: object, **named: object) -> None:
     _numeric(meter, value, precision)
+    _weighed(meter, *args, **named)
     meter.check_number(abs(number(precision)))
 
 
@@ -177,8 +183,8 @@ def _to_json(meter: Meter, *args: object, **named: object) -> None:
 
 
 FILTER_CHECKS: Mapping[str, Function] = {
-    **dict.fromkeys(("attr", "count", "d", "default", "first", "items", "last", "length", "map"), _free),
-    **dict.fromkeys(("reject", "rejectattr", "reverse", "select", "selectattr", "sum"), _free),
+    **dict.fromkeys(("count", "d", "default", "first", "items", "last", "length", "reverse"), _free),
+    **dict.fromkeys(("attr", "map", "reject", "rejectattr", "select", "selectattr", "sum"), _by_member),
     **dict.fromkeys(
         ("abs", "dictsort", "float", "groupby", "int", "max", "min", "sort", "truncate", "unique"), _weighed
     ),

@@ -88,7 +88,12 @@ def is_view(value: object) -> TypeGuard[Collection[object]]:
 
 
 class Meter:
-    """Holds one template to its limits; `start` begins a new account."""
+    """Holds one template to its limits; `start` begins a new account.
+
+    Attributes:
+        limits: the limits.
+        reached: which of time and memory was found exceeded, if any.
+    """
 
     def __init__(
         self, limits: TemplateLimits, resident_bytes: Callable[[], int], clock_ns: Callable[[], int] = perf_counter_ns
@@ -104,6 +109,7 @@ class Meter:
         self._deadline_ns = now_ns + int(self.limits.seconds * NS_PER_SECOND)
         self._look_ns = now_ns + LOOK_INTERVAL_NS
         self._unseen_chars = 0
+        self.reached: Limit | None = None
         self._memory_before_bytes = self._resident_bytes()
 
     def tick(self) -> None:
@@ -125,9 +131,10 @@ class Meter:
     def exceeded(self, slack: float = 0.0) -> Limit | None:
         """Return which of time and memory is exceeded by more than the fraction `slack`, if any."""
         if self._clock_ns() > self._deadline_ns + slack * self.limits.seconds * NS_PER_SECOND:
-            return Limit.TIME
-        growth_bytes = self._resident_bytes() - self._memory_before_bytes
-        return Limit.MEMORY if growth_bytes > self.limits.memory_bytes * (1 + slack) else None
+            self.reached = Limit.TIME
+        elif self._resident_bytes() - self._memory_before_bytes > self.limits.memory_bytes * (1 + slack):
+            self.reached = Limit.MEMORY
+        return self.reached
 
     def made(self, value: object) -> None:
         """Note a new value; much new text is reason for a look, too."""

@@ -12,7 +12,7 @@ from types import BuiltinMethodType, CodeType
 
 from jinja2 import TemplateError, pass_context
 from jinja2.exceptions import SecurityError
-from jinja2.runtime import Context, Macro
+from jinja2.runtime import Context, LoopContext, Macro
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 
@@ -152,8 +152,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             self.meter.check_items(len(left) + len(right))
 
     def getitem(self, obj: object, argument: object) -> object:
-        """Subscribe `obj`; a tuple is hashed by that."""
-        if isinstance(argument, tuple):
+        """Subscribe `obj`; `argument` is hashed by that, or written into a message."""
+        if not isinstance(argument, (str, int)):
             self.meter.weigh(argument)
         return super().getitem(obj, argument)
 
@@ -185,7 +185,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
         if isinstance(receiver, str):
             named = [value for name, value in kwargs.items() if name not in {"_loop_vars", "_block_vars"}]
             check_text_call(self.meter, getattr(obj, "__name__", ""), receiver, [*args, *named])
-        elif isinstance(obj, BuiltinMethodType):
+        elif isinstance(obj, BuiltinMethodType) or isinstance(receiver, LoopContext):
             self.meter.weigh([receiver, *args] if isinstance(receiver, (list, tuple)) else [*args])
         result: object = super().call(context, obj, *args, **kwargs)
         self.meter.made(result)
@@ -193,16 +193,24 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
     # What templates call.
 
-    def new_dict(self, /, *args: object, **kwargs: object) -> dict[object, object]:
+    def new_dict(
+        self, pairs: Mapping[object, object] | Iterable[tuple[object, object]] = (), /, **kwargs: object
+    ) -> dict[object, object]:
         """Make a mapping: the function `dict`."""
-        self.meter.weigh(args)
-        mapping: dict[object, object] = dict(*args)
+        self.meter.weigh(pairs)
+        mapping: dict[object, object] = {}
+        # One by one: keys may be chosen so that each looks at all before it.
+        for key, value in pairs.items() if isinstance(pairs, Mapping) else pairs:
+            self.meter.tick()
+            mapping[key] = value
         mapping.update(kwargs)
         return mapping
 
-    def new_namespace(self, /, *args: object, **kwargs: object) -> Namespace:
+    def new_namespace(
+        self, pairs: Mapping[object, object] | Iterable[tuple[object, object]] = (), /, **kwargs: object
+    ) -> Namespace:
         """Make a namespace: the function `namespace`."""
-        attributes = self.new_dict(*args, **kwargs)
+        attributes = self.new_dict(pairs, **kwargs)
         for name in attributes:
             _check_name(name)
         return ChatNamespace(attributes)
