@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, assert_never
 import msgspec
 
 from runtime.cli.figures import figures_lines, reply_record
-from runtime.cli.session import choose_model, make_supervisor, model_to_load, new_runner
 from runtime.cli.terminal import Terminal
 from runtime.client.base import Reply
+from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.client.supervisor import Supervisor
 from runtime.config.paths import AppPaths
 from runtime.values.errors import InvalidRequestError, UserFacingError, error_from
@@ -86,7 +86,7 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
     load = model_to_load(model, settings, LoadOptions(context_tokens=options.context))
     conversation = Conversation(make_supervisor(), sampling, options.system, options.max_tokens)
     submitted_ns = perf_counter_ns()
-    with new_runner() as runner:
+    with asyncio.Runner() as runner:
         try:
             if options.prompt is None and not options.json:
                 conversation.model = runner.run(conversation.client.load(load))

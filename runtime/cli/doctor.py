@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import ctypes
 import platform
 import subprocess
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runtime.cli.session import choose_model, make_supervisor, model_to_load, new_runner
+from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.config.paths import AppPaths
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import FirstTokenError, error_from
@@ -126,7 +127,7 @@ def check_engine(name: EngineName, paths: AppPaths) -> EngineCheck:
     if versions is None:
         return EngineCheck(name=name, installed=False, versions="", evaluates=False, device="", problem="not installed")
     try:
-        with new_runner() as runner:
+        with asyncio.Runner() as runner:
             device = runner.run(_evaluate(name, paths))
     except FirstTokenError as error:
         return EngineCheck(name=name, installed=True, versions=versions, evaluates=False, device="", problem=str(error))

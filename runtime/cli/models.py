@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from runtime.cli.session import choose_model
 from runtime.cli.terminal import without_controls
+from runtime.client.launch import choose_model
 from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.library.installed import InstalledModel, list_models

@@ -1,8 +1,10 @@
-"""The command line's composition root: settings, the model the user named, and a supervised worker for it."""
+"""Launching models of this installation: settings, the model the user named, and a supervised worker for it.
+
+What the command line and the window both begin with.
+"""
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 
 import msgspec
@@ -63,8 +65,3 @@ def model_to_load(model: ResolvedModel, settings: Settings, options: LoadOptions
             llama_server=chosen.llama_server or settings.llama_server,
         ),
     )
-
-
-def new_runner() -> asyncio.Runner:
-    """Return a runner whose loop outlives a single question, so that one worker serves a whole conversation."""
-    return asyncio.Runner()
