@@ -19,7 +19,7 @@ from runtime.config.paths import AppPaths
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import FirstTokenError, error_from
 from runtime.values.generation import Failed, Finished, GenerateRequest
-from runtime.values.model import EngineName, LoadOptions
+from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import TextPrompt
 from runtime.values.sampling import GREEDY
 from runtime.values.wording import bytes_text
@@ -51,6 +51,7 @@ class EngineCheck(msgspec.Struct, frozen=True, kw_only=True):
     versions: str
     evaluates: bool
     device: str
+    advice: str
     problem: str
 
 
@@ -70,7 +71,6 @@ class DoctorReport(msgspec.Struct, frozen=True, kw_only=True):
     engines: tuple[EngineCheck, ...]
     demo_model_present: bool
     qt_problems: tuple[str, ...]
-    advice: tuple[str, ...]
     folders: tuple[Folder, ...]
     healthy: bool
 
@@ -108,7 +108,6 @@ def examine(paths: AppPaths) -> DoctorReport:
         engines=engines,
         demo_model_present=demo_present,
         qt_problems=tuple(qt_problems()),
-        advice=tuple(native_server_advice()),
         folders=(
             Folder("data", str(paths.data)),
             Folder("models", str(paths.models)),
@@ -124,14 +123,24 @@ def examine(paths: AppPaths) -> DoctorReport:
 def check_engine(name: EngineName, paths: AppPaths) -> EngineCheck:
     """Load the demo model with engine `name` and evaluate a few tokens, in a worker as the app does."""
     versions = installed_versions(ENGINES[name])
+    check = EngineCheck(
+        name=name,
+        installed=versions is not None,
+        versions=versions or "",
+        evaluates=False,
+        device="",
+        advice="",
+        problem="",
+    )
     if versions is None:
-        return EngineCheck(name=name, installed=False, versions="", evaluates=False, device="", problem="not installed")
+        return msgspec.structs.replace(check, problem="not installed")
     try:
         with asyncio.Runner() as runner:
-            device = runner.run(_evaluate(name, paths))
+            model = runner.run(_evaluate(name, paths))
     except FirstTokenError as error:
-        return EngineCheck(name=name, installed=True, versions=versions, evaluates=False, device="", problem=str(error))
-    return EngineCheck(name=name, installed=True, versions=versions, evaluates=True, device=device, problem="")
+        return msgspec.structs.replace(check, problem=str(error))
+    device = f"{model.engine_version} on {model.device}"
+    return msgspec.structs.replace(check, evaluates=True, device=device, advice=model.advice or "")
 
 
 def installed_versions(distributions: tuple[str, ...]) -> str | None:
@@ -142,8 +151,8 @@ def installed_versions(distributions: tuple[str, ...]) -> str | None:
         return None
 
 
-async def _evaluate(name: EngineName, paths: AppPaths) -> str:
-    """Generate a few tokens and return the device they were computed on."""
+async def _evaluate(name: EngineName, paths: AppPaths) -> LoadedModel:
+    """Generate a few tokens and return the model that did."""
     model, settings = choose_model("demo", name.value, paths)
     client = make_supervisor()
     try:
@@ -160,7 +169,7 @@ async def _evaluate(name: EngineName, paths: AppPaths) -> str:
             if isinstance(event, Failed):
                 raise error_from(event.error)
             if isinstance(event, Finished):
-                return f"{loaded.engine_version} on {loaded.device}"
+                return loaded
         raise AssertionError("unreachable: a reply ends in a terminal event")
     finally:
         await client.close()
@@ -203,7 +212,7 @@ def report_lines(report: DoctorReport) -> list[str]:
     ]
     lines += [_engine_line(engine) for engine in report.engines]
     lines += [f"window       {problem}" for problem in report.qt_problems] or ["window       Qt loads"]
-    lines += [f"advice       {advice}" for advice in report.advice]
+    lines += [f"advice       {engine.advice}" for engine in report.engines if engine.advice]
     lines += [f"{folder.purpose:<12} {folder.path}" for folder in report.folders]
     lines.append("Everything needed to chat works." if report.healthy else "NOT WORKING: no engine can answer here.")
     return lines

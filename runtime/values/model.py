@@ -95,6 +95,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         load_ended_ns: the same clock, when the model was ready.
         capabilities: what the engine can do with it.
         is_demo: True for the model shipped with the app, which is labelled a demo wherever it appears.
+        advice: what would make the engine faster on this machine; None if nothing is known.
     """
 
     name: str
@@ -109,3 +110,4 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     load_ended_ns: int
     capabilities: Capabilities
     is_demo: bool = False
+    advice: str | None = None
