@@ -20,6 +20,7 @@ class BlockKind(StrEnum):
     TABLE = "table"
     MATH = "math"
     RULE = "rule"
+    PLAIN = "plain"  # no markdown: what the user wrote
 
 
 class Quote(msgspec.Struct, frozen=True):

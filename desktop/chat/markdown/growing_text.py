@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from itertools import chain
 
-from desktop.chat.markdown.inline import InlineParser, Run, Style, merged
+from desktop.chat.markdown.inline import InlineParser
+from desktop.chat.markdown.run import Run, Style, merged
 
 SETTLE_CHARACTERS = 600
 """How much text may be parsed again and again before its beginning is settled."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from enum import Flag, auto
 
-import msgspec
 from markdown_it import MarkdownIt
 from markdown_it.rules_inline import StateInline
 from markdown_it.token import Token
 
 from desktop.chat.markdown.latex import latex_to_text
+from desktop.chat.markdown.run import Run, Style, merged
 from desktop.chat.markdown.safe_text import safe_text
 
 MAX_FORMATTED_CHARACTERS = 20_000
@@ -28,25 +27,6 @@ _LINE_BREAK_TAG = re.compile(r"<br\s{0,3}/?>", re.IGNORECASE)
 _BARE_ADDRESS = re.compile(r"\bhttps?://[^\s<>\"'`|\\^{}\[\]]+")
 _ALLOWED_ADDRESS = re.compile(r"(?:https?://|mailto:)[^\s]+\Z", re.IGNORECASE)
 _MATH_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$", "$": "$"}
-
-
-class Style(Flag):
-    """How a run looks."""
-
-    PLAIN = 0
-    BOLD = auto()
-    ITALIC = auto()
-    STRIKE = auto()
-    CODE = auto()
-    MATH = auto()
-
-
-class Run(msgspec.Struct, frozen=True):
-    """Text in one style; `address` is where it leads if it is a link. A newline is a line break."""
-
-    text: str
-    style: Style = Style.PLAIN
-    address: str = ""
 
 
 class InlineParser:
@@ -104,20 +84,6 @@ def _allowed(address: str | float | None) -> str:
     """Return the address if a link may lead there, else nothing."""
     text = str(address or "")
     return text if len(text) <= MAX_ADDRESS_CHARACTERS and _ALLOWED_ADDRESS.match(text) else ""
-
-
-def merged(runs: Iterable[Run]) -> list[Run]:
-    """Return the runs without empty ones, neighbours that look alike made one."""
-    kept: list[Run] = []
-    for run in runs:
-        if not run.text:
-            continue
-        last = kept[-1] if kept else None
-        if last is not None and (last.style, last.address) == (run.style, run.address):
-            kept[-1] = Run(last.text + run.text, run.style, run.address)
-        else:
-            kept.append(run)
-    return kept
 
 
 def _with_addresses(run: Run) -> Iterator[Run]:

@@ -83,5 +83,5 @@ class Leaf:
                 return text if self.fence is not None else text.rstrip(" \t\n")
             case BlockKind.MATH:
                 return text if self.math_closer else text.strip()
-            case BlockKind.TABLE | BlockKind.RULE:
+            case BlockKind.TABLE | BlockKind.RULE | BlockKind.PLAIN:
                 return text

@@ -223,7 +223,7 @@ class LineParser:
                 return self._continue_math(leaf, line)
             case BlockKind.TABLE:
                 return self._continue_table(leaf, line)
-            case BlockKind.HEADING | BlockKind.RULE:
+            case BlockKind.HEADING | BlockKind.RULE | BlockKind.PLAIN:
                 return False
 
     def _continue_code(self, leaf: Leaf, line: Line) -> bool:

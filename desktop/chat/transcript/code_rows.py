@@ -1,0 +1,223 @@
+"""A code block: a head with its language and a Copy button, then its lines, forty to a row.
+
+Long lines are not broken; the block scrolls sideways. Colours come per row, when it is first painted or its last line
+is complete.
+"""
+
+from __future__ import annotations
+
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QTextOption
+
+from desktop.chat.markdown.block import Block
+from desktop.chat.transcript.card import paint_card_part
+from desktop.chat.transcript.code_colors import CodeColors
+from desktop.chat.transcript.containers import indent_of, paint_containers
+from desktop.chat.transcript.document import RunsDocument
+from desktop.chat.transcript.line_highlighter import LineHighlighter
+from desktop.chat.transcript.look import CODE_LINE_HEIGHT_PERCENT, Look
+from desktop.chat.transcript.row import Row, RowControl, RowState, Sideways, TextRow
+
+LINES_A_ROW = 40
+TAB_CHARACTERS = 4
+BAR_HEIGHT = 5.0
+
+
+class CodeHeaderRow(Row):
+    """The top of a code block: its language, and the Copy button."""
+
+    def __init__(self, block: Block, look: Look) -> None:
+        super().__init__()
+        self.block = block
+        self._look = look
+        self._indent = indent_of(block.containers, look)
+        self.height = look.distance(2.0)
+
+    def update(self, block: Block) -> None:
+        """Show the block's language."""
+        self.block = block
+
+    def control_at(self, point: QPointF, width: float) -> RowControl | None:
+        """Return the Copy button if the point is on it."""
+        return RowControl.COPY_CODE if self._copy_box(width).contains(point) else None
+
+    def paint(self, painter: QPainter, width: float, state: RowState) -> None:
+        """Paint the top of the card."""
+        look = self._look
+        if self.block.containers:
+            box, line = QRectF(0, -self.gap_above, width, self.height + self.gap_above), QRectF(0, 0, 0, self.height)
+            paint_containers(painter, self.block, look, box=box, first_line=line)
+        card = QRectF(self._indent, 0, width - self._indent, self.height)
+        paint_card_part(painter, look, card, look.colors.code, is_top=True)
+        painter.setFont(look.small_font)
+        painter.setPen(QColor(look.colors.muted))
+        label = QRectF(self._indent + look.distance(0.8), 0, width, self.height)
+        painter.drawText(label, Qt.AlignmentFlag.AlignVCenter, self.block.language)
+        copy = self._copy_box(width)
+        if state.hovered:
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(look.colors.hover))
+            painter.drawRoundedRect(copy.adjusted(0, 3, 0, -3), 6, 6)
+            painter.setPen(QColor(look.colors.text))
+        painter.drawText(copy, Qt.AlignmentFlag.AlignCenter, copy_label())
+
+    def _copy_box(self, width: float) -> QRectF:
+        room = self._look.small_width(copy_label()) + self._look.distance(1.0)
+        return QRectF(width - room - 6, 0, room, self.height)
+
+
+class CodeRow(TextRow):
+    """Up to forty lines of a code block."""
+
+    def __init__(self, block: Block, first_line: int, look: Look, shared: CodeBlockState) -> None:
+        super().__init__()
+        self.block = block
+        self.sideways = shared.sideways
+        self.first_line = first_line
+        self.is_last = True
+        self.lines: list[str] = []
+        self._look = look
+        self._shared = shared
+        self._indent = indent_of(block.containers, look)
+        self._padding = look.distance(0.8)
+        self._document: RunsDocument | None = None
+        self._highlighter: LineHighlighter | None = None
+        self._opener_after: str | None = None
+
+    def update(self, block: Block, lines: list[str], *, is_last: bool) -> None:
+        """Show these lines of a block that has grown."""
+        self.block = block
+        if (lines, is_last) == (self.lines, self.is_last):
+            return
+        line_completed = len(lines) != len(self.lines)
+        self.lines, self.is_last, self._opener_after = lines, is_last, None
+        self._shared.longest_line = max(self._shared.longest_line, *map(len, lines))
+        if self._document is not None:
+            self._document.set_text("\n".join(lines))
+            self._color(only_last_line=not line_completed)
+        self.forget_measure()
+
+    def estimate(self, _width: float) -> None:
+        """Count lines; none of them is broken, so this is nearly exact."""
+        self.height = len(self.lines) * self._look.code_line_height + self._bottom_padding()
+
+    def measure(self, width: float) -> None:
+        """Lay the lines out."""
+        document = self._laid_out()
+        view = width - self._indent - 2 * self._padding
+        self.height = document.size().height() + self._bottom_padding()
+        widest = max(document.idealWidth(), self._shared.longest_line * self._look.code_character_width)
+        self._shared.sideways.fit(widest, view)
+        super().measure(width)
+
+    def release(self) -> None:
+        """Drop the document."""
+        self._document = self._highlighter = None
+
+    def paint(self, painter: QPainter, width: float, state: RowState) -> None:
+        """Paint this part of the card, and the lines in it as far as they are not scrolled out."""
+        document = self._laid_out()
+        if self.block.containers:
+            paint_containers(painter, self.block, self._look, box=QRectF(0, 0, width, self.height), first_line=None)
+        card = QRectF(self._indent, 0, width - self._indent, self.height)
+        paint_card_part(painter, self._look, card, self._look.colors.code, is_bottom=self.is_last)
+        painter.save()
+        painter.setClipRect(card.adjusted(1, 0, -1, 0), Qt.ClipOperation.IntersectClip)
+        left = self._text_left()
+        painter.translate(left, 0)
+        document.paint(painter, state.moved(-left, 0))
+        painter.restore()
+        handle = self.bar(width)
+        if not handle.isEmpty():
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._look.colors.faint if state.hovered else self._look.colors.border))
+            painter.drawRoundedRect(handle, BAR_HEIGHT / 2, BAR_HEIGHT / 2)
+
+    def bar(self, width: float) -> QRectF:
+        """Return the handle of the sideways scroll bar; only the last row has it, and only where it is needed."""
+        if not self.is_last:
+            return QRectF()
+        return self._shared.sideways.bar(self.bar_track(width))
+
+    def bar_track(self, width: float) -> QRectF:
+        """Return where that handle moves."""
+        left = self._indent + self._padding
+        return QRectF(left, self.height - BAR_HEIGHT - 3, width - left - self._padding, BAR_HEIGHT)
+
+    def plain_text(self) -> str:
+        """Return the lines."""
+        return "\n".join(self.lines)
+
+    def offset_at(self, point: QPointF) -> int:
+        """Return the place in the text nearest to a point."""
+        return self._laid_out().offset_at(point - QPointF(self._text_left(), 0))
+
+    def caret_rect(self, offset: int) -> QRectF:
+        """Return where a caret would stand."""
+        return self._laid_out().caret_rect(offset).translated(self._text_left(), 0)
+
+    def link_at(self, _point: QPointF) -> str:
+        """Return nothing: code has no links."""
+        return ""
+
+    def opener_after(self) -> str:
+        """Return the line in which a string or comment begins that is still open after this row."""
+        if self._opener_after is None:
+            _, self._opener_after = self._shared.colors.colored(self.lines)
+        return self._opener_after
+
+    def _bottom_padding(self) -> float:
+        return self._padding if self.is_last else 0.0
+
+    def _text_left(self) -> float:
+        return self._indent + self._padding - self._shared.sideways.offset
+
+    def _laid_out(self) -> RunsDocument:
+        if self._document is None:
+            document = RunsDocument(self._look, self._look.code_font, line_height_percent=CODE_LINE_HEIGHT_PERCENT)
+            option = QTextOption()
+            option.setWrapMode(QTextOption.WrapMode.NoWrap)
+            option.setTabStopDistance(TAB_CHARACTERS * self._look.code_character_width)
+            option.setTextDirection(Qt.LayoutDirection.LeftToRight)
+            document.setDefaultTextOption(option)
+            document.set_text(self.plain_text())
+            self._document, self._highlighter = document, LineHighlighter(document)
+            self._color(only_last_line=False)
+        return self._document
+
+    def _color(self, *, only_last_line: bool) -> None:
+        if self._highlighter is None:
+            return
+        if only_last_line:
+            colored, _ = self._shared.colors.colored(self.lines[-1:])
+            self._highlighter.show([*self._highlighter.lines[: len(self.lines) - 1], *colored])
+            return
+        colored, self._opener_after = self._shared.colors.colored(self.lines, self._shared.opener_before(self))
+        self._highlighter.show(colored)
+
+
+class CodeBlockState:
+    """What the rows of one code block share.
+
+    Attributes:
+        colors: of its language.
+        sideways: how far it is scrolled.
+        longest_line: characters of its longest line.
+        rows: the rows, in order.
+    """
+
+    def __init__(self, colors: CodeColors) -> None:
+        self.colors = colors
+        self.sideways = Sideways()
+        self.longest_line = 0
+        self.rows: list[CodeRow] = []
+
+    def opener_before(self, row: CodeRow) -> str:
+        """Return the opener for the first line of `row`."""
+        index = row.first_line // LINES_A_ROW
+        return self.rows[index - 1].opener_after() if index else ""
+
+
+def copy_label() -> str:
+    """Return the Copy button's text."""
+    return QCoreApplication.translate("Transcript", "Copy")

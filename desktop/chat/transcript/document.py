@@ -1,0 +1,215 @@
+"""The one kind of Qt document that the transcript makes: plain runs of text that load nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import QPointF, QRectF, Qt, QUrl
+from PySide6.QtGui import (
+    QAbstractTextDocumentLayout,
+    QColor,
+    QFont,
+    QPainter,
+    QTextBlock,
+    QTextBlockFormat,
+    QTextCharFormat,
+    QTextCursor,
+    QTextDocument,
+)
+
+from desktop.chat.markdown.run import Run, Style
+from desktop.chat.transcript.look import Look
+from desktop.chat.transcript.row import RowState, Span, utf16_length
+
+LINE_BREAK = "\N{LINE SEPARATOR}"
+CHIP_RADIUS = 4.0
+CARET_WIDTH = 2.0
+
+
+class RunsDocument(QTextDocument):
+    """Styled runs of text, laid out by Qt; the runs can change at their end at the cost of the change."""
+
+    def __init__(self, look: Look, font: QFont, *, line_height_percent: float) -> None:
+        super().__init__()
+        self._look = look
+        self._runs: tuple[Run, ...] = ()
+        self._text = ""
+        self._code_spans: list[Span] = []
+        self._chips: list[QRectF] | None = None
+        self.setDocumentMargin(0)
+        self.setUndoRedoEnabled(False)
+        self.setDefaultFont(font)
+        block_format = QTextBlockFormat()
+        block_format.setLineHeight(line_height_percent, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        QTextCursor(self).setBlockFormat(block_format)
+
+    def loadResource(self, _kind: int, _name: QUrl | str) -> object:
+        """Load nothing: neither from the network nor from a file, whatever the text asks for."""
+        return None
+
+    def set_runs(self, runs: tuple[Run, ...]) -> None:
+        """Show `runs`; what they have in common with those shown stays."""
+        same = 0
+        while same < min(len(runs), len(self._runs)) and runs[same] == self._runs[same]:
+            same += 1
+        kept = sum(utf16_length(run.text) for run in runs[:same])
+        grown = self._grown_run(runs, same)
+        cursor = QTextCursor(self)
+        cursor.beginEditBlock()
+        if grown is None:
+            cursor.setPosition(kept)
+            cursor.movePosition(QTextCursor.MoveOperation.End, QTextCursor.MoveMode.KeepAnchor)
+            cursor.removeSelectedText()
+        else:
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            self._insert(cursor, grown)
+            same += 1
+        for run in runs[same:]:
+            self._insert(cursor, run)
+        cursor.endEditBlock()
+        self._runs = runs
+        self._code_spans = _spans_of(runs, Style.CODE)
+        self._chips = None
+
+    def set_text(self, text: str) -> None:
+        """Show plain text, each line a block of its own; what it has in common with the text shown stays."""
+        cursor = QTextCursor(self)
+        if text.startswith(self._text):
+            cursor.movePosition(QTextCursor.MoveOperation.End)
+            cursor.insertText(text[len(self._text) :])
+        else:
+            cursor.select(QTextCursor.SelectionType.Document)
+            cursor.insertText(text)
+        self._text = text
+
+    def set_width(self, width: float) -> None:
+        """Break lines at `width` px; a negative width does not break them."""
+        if self.textWidth() != width:
+            self.setTextWidth(width)
+            self._chips = None
+
+    def is_right_to_left(self) -> bool:
+        """Tell whether the text runs from right to left."""
+        return self.firstBlock().textDirection() == Qt.LayoutDirection.RightToLeft
+
+    def paint(self, painter: QPainter, state: RowState) -> None:
+        """Paint the text with its selection and hits, top left corner at the painter's origin."""
+        self._paint_chips(painter, state.clip)
+        context = QAbstractTextDocumentLayout.PaintContext()
+        context.palette = self._look.palette
+        context.clip = state.clip
+        context.selections = self._selections(state)
+        self.documentLayout().draw(painter, context)
+        if state.shows_caret:
+            end = self.caret_rect(self.characterCount() - 1)
+            painter.fillRect(QRectF(end.x() + 1, end.y(), CARET_WIDTH, end.height()), QColor(self._look.colors.accent))
+
+    def offset_at(self, point: QPointF) -> int:
+        """Return the place in the text nearest to a point."""
+        return max(self.documentLayout().hitTest(point, Qt.HitTestAccuracy.FuzzyHit), 0)
+
+    def link_at(self, point: QPointF) -> str:
+        """Return the address of the link at a point."""
+        return self.documentLayout().anchorAt(point)
+
+    def caret_rect(self, offset: int) -> QRectF:
+        """Return where a caret would stand at `offset`."""
+        block = self.findBlock(offset)
+        if not block.isValid():
+            return QRectF()
+        layout = block.layout()
+        line = layout.lineForTextPosition(offset - block.position())
+        if not line.isValid():
+            return QRectF(0, 0, 0, self._look.line_height)
+        x = _line_x(line.cursorToX(offset - block.position()))
+        top = self.documentLayout().blockBoundingRect(block).topLeft()
+        return QRectF(top.x() + x, top.y() + line.y(), 0, line.height())
+
+    def _grown_run(self, runs: tuple[Run, ...], same: int) -> Run | None:
+        """Return what the last run shown has gained, if it has only gained text."""
+        if same != len(self._runs) - 1 or same >= len(runs):
+            return None
+        old, new = self._runs[same], runs[same]
+        if (old.style, old.address) != (new.style, new.address) or not new.text.startswith(old.text):
+            return None
+        return Run(new.text[len(old.text) :], new.style, new.address)
+
+    def _insert(self, cursor: QTextCursor, run: Run) -> None:
+        text_format = self._look.format(run.style, is_link=bool(run.address))
+        if run.address:
+            text_format = QTextCharFormat(text_format)
+            text_format.setAnchor(True)
+            text_format.setAnchorHref(run.address)
+        cursor.insertText(run.text.replace("\n", LINE_BREAK), text_format)
+
+    def _selections(self, state: RowState) -> list[QAbstractTextDocumentLayout.Selection]:
+        colors = self._look.colors
+        selections = [self._selection(hit, colors.marked, None) for hit in state.hits if hit != state.current_hit]
+        if state.current_hit is not None:
+            selections.append(self._selection(state.current_hit, colors.accent, colors.on_accent))
+        if state.selection is not None:
+            selections.append(self._selection(state.selection, colors.selected, None))
+        return selections
+
+    def _selection(self, span: Span, ground: str, ink: str | None) -> QAbstractTextDocumentLayout.Selection:
+        selection = QAbstractTextDocumentLayout.Selection()
+        last = self.characterCount() - 1
+        cursor = QTextCursor(self)
+        cursor.setPosition(min(span[0], last))
+        cursor.setPosition(min(span[1], last), QTextCursor.MoveMode.KeepAnchor)
+        text_format = QTextCharFormat()
+        text_format.setBackground(QColor(ground))
+        if ink is not None:
+            text_format.setForeground(QColor(ink))
+        selection.cursor = cursor
+        selection.format = text_format
+        return selection
+
+    def _paint_chips(self, painter: QPainter, clip: QRectF) -> None:
+        """Paint the ground of inline code, which Qt itself would paint as high as the line."""
+        if not self._code_spans:
+            return
+        if self._chips is None:
+            self._chips = [chip for span in self._code_spans for chip in self._chips_of(span)]
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(QColor(self._look.colors.hover))
+        for chip in self._chips:
+            if chip.intersects(clip):
+                painter.drawRoundedRect(chip, CHIP_RADIUS, CHIP_RADIUS)
+
+    def _chips_of(self, span: Span) -> Sequence[QRectF]:
+        block = self.findBlock(span[0])
+        top = self.documentLayout().blockBoundingRect(block).topLeft()
+        return [chip.translated(top) for chip in _line_rects(block, span)]
+
+
+def _line_rects(block: QTextBlock, span: Span) -> list[QRectF]:
+    """Return the part of each line that a span covers."""
+    layout = block.layout()
+    rects: list[QRectF] = []
+    start, end = span[0] - block.position(), span[1] - block.position()
+    for number in range(layout.lineCount()):
+        line = layout.lineAt(number)
+        first, last = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
+        if first < last:
+            left, right = sorted((_line_x(line.cursorToX(first)), _line_x(line.cursorToX(last))))
+            text_top = line.y() + line.height() - line.ascent() - line.descent()
+            rects.append(QRectF(left - 2, text_top, right - left + 4, line.ascent() + line.descent()))
+    return rects
+
+
+def _line_x(found: object) -> float:
+    """Return the place alone: Qt's binding gives it together with the cursor's position."""
+    place = found[0] if isinstance(found, tuple) else found
+    return float(place) if isinstance(place, int | float) else 0.0
+
+
+def _spans_of(runs: Sequence[Run], style: Style) -> list[Span]:
+    spans: list[Span] = []
+    position = 0
+    for run in runs:
+        end = position + utf16_length(run.text)
+        if run.style & style:
+            spans.append((position, end))
+        position = end
+    return spans
