@@ -1,0 +1,1 @@
+"""The model control in the toolbar: which model answers, loading and unloading."""
