@@ -53,6 +53,7 @@ class GgufConfig(msgspec.Struct, frozen=True, kw_only=True):
         context_tokens: the context the model was made for.
         window_tokens: width of sliding-window attention.
         window_pattern: which layers slide, or one layer in so many that does not; None where the metadata is silent.
+        predicting_layers: last layers that only predict further tokens; files may leave them out.
         shared_kv_layers: last layers that reuse the keys and values of earlier ones.
         experts: for mixtures of experts.
         tokens: the vocabulary.
@@ -70,6 +71,7 @@ class GgufConfig(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int | None
     window_tokens: int | None
     window_pattern: tuple[bool, ...] | int | None
+    predicting_layers: int
     shared_kv_layers: int
     experts: Experts | None
     tokens: GgufArray
@@ -103,6 +105,7 @@ def read_gguf_config(header: GgufHeader) -> GgufConfig:
         context_tokens=keys.whole("context_length"),
         window_tokens=keys.whole("attention.sliding_window", least=0) or None,
         window_pattern=keys.window_pattern(layers),
+        predicting_layers=keys.whole("nextn_predict_layers", least=0, most=layers) or 0,
         shared_kv_layers=keys.whole("attention.shared_kv_layers", least=0, most=layers) or 0,
         experts=_experts(path, keys),
         tokens=_tokens(path, values),

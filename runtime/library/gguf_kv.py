@@ -26,7 +26,7 @@ An architecture that is not listed, in a file that does not say which layers sli
 
 def gguf_kv_layers(config: GgufConfig) -> tuple[KvLayers, ...]:
     """Return the layers that hold keys and values, equal neighbours taken together."""
-    holding = config.layers - config.shared_kv_layers
+    holding = max(0, config.layers - config.predicting_layers - config.shared_kv_layers)
     layers = [_layer(config, index) for index in range(holding) if config.kv_heads[index]]
     return tuple(
         KvLayers(

@@ -16,7 +16,7 @@ from runtime.library.tensors import TensorInfo
 
 EMBEDDING = "token_embd.weight"
 LLAMA_LIKE = frozenset({"llama", "qwen2", "qwen3"})
-BLOCK_NAME = re.compile(r"blk\.(\d{1,9})\.")
+BLOCK_NAME = re.compile(r"(?:enc\.|dec\.)?blk\.(\d{1,9})\.")
 ATTENTION = ("attn_norm", "attn_q", "attn_k", "attn_v", "attn_output")
 FEED_FORWARD = ("ffn_norm", "ffn_gate", "ffn_up", "ffn_down")
 FUSED_ATTENTION = "attn_qkv"
@@ -42,7 +42,7 @@ def check_gguf_shapes(path: Path, config: GgufConfig, tensors: Sequence[TensorIn
 
 def _check_blocks(path: Path, config: GgufConfig, tensors: Sequence[TensorInfo]) -> None:
     found = {int(match[1]) for tensor in tensors if (match := BLOCK_NAME.match(tensor.name))}
-    missing = sorted(set(range(config.layers)) - found)
+    missing = sorted(set(range(config.layers - config.predicting_layers)) - found)
     if missing:
         raise broken(path, f"it has no block {missing[0]}, and {config.layers} of them are announced")
 

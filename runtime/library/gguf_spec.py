@@ -65,7 +65,7 @@ def part_paths(path: Path) -> tuple[Path, ...]:
 def _assembled(header: GgufHeader, config: GgufConfig, tensors: tuple[TensorInfo, ...], *, is_demo: bool) -> ModelSpec:
     keys = Keys(header.path, header.values)
     kv_layers = gguf_kv_layers(config)
-    end_ids = [keys.whole(f"tokenizer.ggml.{name}", least=0, most=config.tokens.count - 1) for name in END_TOKEN_KEYS]
+    end_ids = [_token_id(config, keys, name) for name in END_TOKEN_KEYS]
     return ModelSpec(
         name=_name(header, keys),
         path=header.path,
@@ -104,8 +104,14 @@ def _name(header: GgufHeader, keys: Keys) -> str:
 
 
 def _token(header: GgufHeader, config: GgufConfig, keys: Keys, name: str) -> str | None:
-    index = keys.whole(f"tokenizer.ggml.{name}", least=0, most=config.tokens.count - 1)
+    index = _token_id(config, keys, name)
     return None if index is None else string_at(header.path, config.tokens, index)
+
+
+def _token_id(config: GgufConfig, keys: Keys, name: str) -> int | None:
+    """Return the id; one outside the vocabulary counts as none, as it does for llama.cpp."""
+    value = keys.whole(f"tokenizer.ggml.{name}", least=-1, most=2**32 - 1)
+    return value if value is not None and 0 <= value < config.tokens.count else None
 
 
 def _named_templates(header: GgufHeader) -> tuple[ChatTemplate, ...]:

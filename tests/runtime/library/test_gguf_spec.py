@@ -108,7 +108,7 @@ BROKEN: dict[str, dict[str, object]] = {
     "types short": {"tokenizer.ggml.token_type": _numbers(1)},
     "types fractional": {"tokenizer.ggml.token_type": _floats(TOKENS)},
     "types long and short": {"tokenizer.ggml.token_type": _numbers(*([1] * 2000))},
-    "end token outside": {"tokenizer.ggml.eos_token_id": TOKENS},
+    "end token a text": {"tokenizer.ggml.eos_token_id": "t3"},
 }
 
 
@@ -135,6 +135,20 @@ def test_good_per_token_arrays_pass(tmp_path: Path) -> None:
         "tokenizer.ggml.token_type": _numbers(*([1] * TOKENS)),
     }
     assert read_spec(_write(tmp_path / "m.gguf", arrays)).vocabulary_size == TOKENS
+
+
+@pytest.mark.parametrize("end_id", [TOKENS, 2**32 - 1])
+def test_an_end_token_outside_the_vocabulary_is_none(tmp_path: Path, end_id: int) -> None:
+    spec = read_spec(_write(tmp_path / "m.gguf", {"tokenizer.ggml.eos_token_id": end_id}))
+
+    assert (spec.eos_token, spec.end_token_ids) == (None, ())
+
+
+def test_blocks_that_only_predict_may_be_left_out(tmp_path: Path) -> None:
+    changes: dict[str, object] = {"test.nextn_predict_layers": 2}
+    spec = read_spec(_write(tmp_path / "m.gguf", changes, blocks=LAYERS - 2))
+
+    assert spec.kv_layers == (KvLayers(layers=LAYERS - 2, kv_heads=2, key_dim=16, value_dim=8),)
 
 
 def _windows(file: Path) -> list[tuple[int, int | None]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -364,3 +366,16 @@ def test_an_unknown_architecture_is_the_engines_to_refuse(tmp_path: Path) -> Non
 
 def test_kv_layers_of_equal_form_are_one_run(gguf_file: Path) -> None:
     assert read_spec(gguf_file).kv_layers == (KvLayers(layers=2, kv_heads=2, key_dim=32, value_dim=32),)
+
+
+def test_reading_a_model_loads_no_inference_library(mlx_folder: Path, gguf_file: Path) -> None:
+    """The GUI process reads models, and must stay small and safe."""
+    script = (
+        "import sys; from pathlib import Path; import runtime.library.local, runtime.library.fit;"
+        "from runtime.library.reader import read_spec; [read_spec(Path(each)) for each in sys.argv[1:]];"
+        "print([name for name in ('numpy', 'mlx', 'mlx_lm', 'gguf', 'xllamacpp', 'PySide6') if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", script, str(mlx_folder), str(gguf_file)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+
+    assert done.stdout.strip() == "[]"
