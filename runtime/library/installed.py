@@ -7,6 +7,7 @@ was found in, without ".gguf", so that two publishers' versions of one model sta
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -93,13 +94,13 @@ def is_mlx_folder(folder: Path) -> bool:
 
 def gguf_files(folder: Path) -> list[Path]:
     """Return the GGUF models right in `folder`: of a model in parts the first, and no vision parts."""
-    files = (path for path in folder.iterdir() if path.suffix.lower() == GGUF_SUFFIX and path.is_file())
-    return sorted(path for path in files if _is_model_file(path))
+    return sorted(path for path in folder.iterdir() if _is_gguf_model(path) and path.is_file())
 
 
-def _is_model_file(path: Path) -> bool:
+def _is_gguf_model(path: Path) -> bool:
     part = PART_NAME.fullmatch(path.name)
-    return not path.name.lower().startswith(VISION_PREFIX) and (part is None or int(part[2]) == 1)
+    is_first = part is None or int(part[2]) == 1
+    return path.suffix.lower() == GGUF_SUFFIX and is_first and not path.name.lower().startswith(VISION_PREFIX)
 
 
 def _models_in(folder: Path) -> Iterator[InstalledModel]:
@@ -114,7 +115,7 @@ def _models_in(folder: Path) -> Iterator[InstalledModel]:
             folders.clear()
             yield _installed(folder, here, ModelFormat.MLX, _folder_bytes(here))
             continue
-        for file in gguf_files(here):
+        for file in filter(_is_gguf_model, map(here.joinpath, sorted(files))):
             yield _installed(folder, file, ModelFormat.GGUF, _gguf_bytes(file))
 
 
@@ -131,12 +132,16 @@ def _gguf_bytes(file: Path) -> int:
     part = PART_NAME.fullmatch(file.name)
     if part is None:
         return _file_bytes(file)
-    siblings = (path for path in file.parent.iterdir() if path.name.startswith(f"{part[1]}-"))
-    return sum(_file_bytes(path) for path in siblings if PART_NAME.fullmatch(path.name))
+    return sum(_file_bytes(path) for path in file.parent.glob("*.gguf") if _same_model(part, path))
+
+
+def _same_model(part: re.Match[str], path: Path) -> bool:
+    other = PART_NAME.fullmatch(path.name)
+    return other is not None and (other[1], other[3]) == (part[1], part[3])
 
 
 def _folder_bytes(folder: Path) -> int:
-    return sum(_file_bytes(path) for path in folder.iterdir() if path.is_file())
+    return sum(_file_bytes(path) for path in folder.glob("*") if path.is_file())
 
 
 def _file_bytes(path: Path) -> int:
