@@ -39,15 +39,15 @@ class Interruptible:
         thread_id = get_ident()
         self._running.acquire()
         watcher = Thread(target=self._watch, args=(thread_id,), name="interruption", daemon=True)
-        watcher.start()
         try:
             try:
+                watcher.start()
                 return work()
             finally:
                 self._retire(watcher, thread_id)
         except Interrupted:
-            # It may have hit `_retire` itself. There is no second one to come: `_over` is set, or work lasted until
-            # just now and the next is REPEAT_SECONDS away.
+            # It may have hit `_retire` itself. A second one cannot come at once: after one has been sent, the next is
+            # REPEAT_SECONDS away, and none is sent once `_over` is set.
             self._retire(watcher, thread_id)
             raise
 
@@ -56,7 +56,8 @@ class Interruptible:
         self._over = True
         if self._running.locked():
             self._running.release()
-        watcher.join()
+        if watcher.ident is not None:
+            watcher.join()
         _send(thread_id, None)
 
     def _watch(self, thread_id: int) -> None:

@@ -1,0 +1,70 @@
+"""Work that goes on too long is interrupted, and nothing arrives once it is over."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from time import perf_counter
+
+import pytest
+
+from runtime.engine.interruption import Interrupted, Interruptible
+
+pytestmark = pytest.mark.timeout(60)
+
+
+def spin(seconds: float) -> str:
+    end = perf_counter() + seconds
+    while perf_counter() < end:
+        sum(range(10))
+    return "done"
+
+
+def spin_for_ever() -> None:
+    while True:
+        sum(range(100))
+
+
+def test_work_within_its_bounds_returns_its_result() -> None:
+    assert Interruptible(lambda: False).run(lambda: 42) == 42
+
+
+def test_an_error_of_the_work_passes_through() -> None:
+    with pytest.raises(ZeroDivisionError):
+        Interruptible(lambda: False).run(lambda: 1 / 0)
+
+
+def test_endless_work_is_interrupted() -> None:
+    with pytest.raises(Interrupted):
+        Interruptible(lambda: True, poll_seconds=0.001).run(spin_for_ever)
+
+
+def test_work_that_swallows_exceptions_is_interrupted_all_the_same() -> None:
+    def stubborn() -> None:
+        try:
+            spin_for_ever()
+        except BaseException:  # noqa: BLE001 (what is tested: the first interruption is lost)
+            spin_for_ever()
+
+    with pytest.raises(Interrupted):
+        Interruptible(lambda: True, poll_seconds=0.001).run(stubborn)
+
+
+def test_no_interruption_arrives_after_the_work_and_no_thread_stays() -> None:
+    threads = threading.active_count()
+    outcomes = set()
+    for attempt in range(200):
+        end = perf_counter() + 0.002
+
+        def overdue(end: float = end) -> bool:
+            return perf_counter() > end
+
+        work = Interruptible(overdue, poll_seconds=0.0005)
+        try:
+            # Ends shortly before, at, or shortly after the moment of the interruption.
+            outcomes.add(work.run(partial(spin, 0.001 + attempt / 100_000)))
+        except Interrupted:
+            outcomes.add("interrupted")
+        assert spin(0.0005) == "done"  # an exception still under way would end the test here
+    assert outcomes == {"done", "interrupted"}
+    assert threading.active_count() == threads
