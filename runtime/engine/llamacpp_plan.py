@@ -1,0 +1,107 @@
+"""How to run a server for a model: context, batch, threads, memory.
+
+llama.cpp reserves the whole KV cache when it loads, and clears it, so memory and time are paid for a context that may
+never be used. Without a request the context is therefore the model's own only as far as its KV cache takes at most
+1 GiB, but at least 8,192 tokens where the model and the memory bear them.
+
+Each of several requests has a context of its own. A shared one would save memory, but what other conversations have
+left in it would slow every token down.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from runtime.engine.llamacpp_server import ServerPlan
+from runtime.engine.llamacpp_threads import choose_threads
+from runtime.library.fit import choose_context, kv_cache_bytes, memory_need
+from runtime.library.spec import ModelSpec
+from runtime.metrics.device import DeviceInfo
+from runtime.values.errors import SettingsError
+from runtime.values.model import LoadOptions
+
+LEAST_DEFAULT_CONTEXT_TOKENS = 8192
+DEFAULT_KV_CACHE_BYTES = 1 << 30
+
+BATCH_TOKENS = 128
+"""On a CPU this costs nothing against larger batches, and a cancelled prompt stops within one."""
+GPU_BATCH_TOKENS = 512
+LEAST_BATCH_TOKENS = 32
+"""llama.cpp aborts with a batch of 1, and with one smaller than the number of requests."""
+MAX_BATCH_TOKENS = 4096
+MAX_PARALLEL_REQUESTS = 32
+KV_CACHE_BITS = (4, 8)
+KV_BLOCK_ELEMENTS = 32
+
+MOST_PROMPT_CACHE_BYTES = 1 << 30
+PROMPT_CACHE_SHARE = 4
+MIB = 1 << 20
+
+
+def plan_server(
+    spec: ModelSpec,
+    options: LoadOptions,
+    device: DeviceInfo,
+    measure_busy_cores: Callable[[], float],
+    *,
+    may_have_gpu: bool,
+) -> ServerPlan:
+    """Return how to run the server for a model, within the memory and the cores of `device`.
+
+    `may_have_gpu` says whether the server can, or for all that is known might, use a GPU.
+
+    Raises:
+        SettingsError: an option is out of range.
+        InvalidRequestError: the model has no such context.
+        MemoryShortError: more is asked for than there is.
+    """
+    _check_options(options, spec)
+    may_have_gpu = may_have_gpu and options.gpu_layers != 0
+    context_tokens, spare_bytes = _choose_context(spec, options, device.available_memory_bytes)
+    threads = choose_threads(options.threads, device, spec.weights_bytes, measure_busy_cores)
+    batch = options.prefill_chunk_tokens or (GPU_BATCH_TOKENS if may_have_gpu else BATCH_TOKENS)
+    return ServerPlan(
+        model_path=spec.path,
+        context_tokens=context_tokens,
+        parallel_requests=options.parallel_requests,
+        decode_threads=threads.decode,
+        prefill_threads=threads.prefill,
+        batch_tokens=max(batch, LEAST_BATCH_TOKENS),
+        gpu_layers=options.gpu_layers,
+        may_have_gpu=may_have_gpu,
+        kv_cache_bits=options.kv_cache_bits,
+        prompt_cache_mib=min(MOST_PROMPT_CACHE_BYTES, spare_bytes // PROMPT_CACHE_SHARE) // MIB,
+    )
+
+
+def _check_options(options: LoadOptions, spec: ModelSpec) -> None:
+    ranges = {
+        "parallel_requests": (1, MAX_PARALLEL_REQUESTS),
+        "prefill_chunk_tokens": (1, MAX_BATCH_TOKENS),
+        "gpu_layers": (0, 10_000),
+    }
+    for name, (least, most) in ranges.items():
+        value = getattr(options, name)
+        if value is not None and not least <= value <= most:
+            raise SettingsError(f"{name} cannot be {value}.", f"Choose a number from {least} to {most:,}.")
+    bits = options.kv_cache_bits
+    if bits is not None and bits not in KV_CACHE_BITS:
+        raise SettingsError(f"kv_cache_bits cannot be {bits}.", "Choose 4 or 8, or none for 16 bits.")
+    if bits is not None and any(
+        run.key_dim % KV_BLOCK_ELEMENTS or run.value_dim % KV_BLOCK_ELEMENTS for run in spec.kv_layers
+    ):
+        raise SettingsError("The KV cache of this model cannot be quantized.", "Load it with 16 bits.")
+
+
+def _choose_context(spec: ModelSpec, options: LoadOptions, available_bytes: int) -> tuple[int, int]:
+    """Return the context of each request, in tokens, and the bytes that stay free."""
+    together = msgspec.structs.replace(spec, kv_layers=spec.kv_layers * options.parallel_requests)
+    bits = options.kv_cache_bits
+    chosen = choose_context(together, options.context_tokens, available_bytes, bits)
+    if options.context_tokens is None:
+        token_bytes = kv_cache_bytes(together, LEAST_DEFAULT_CONTEXT_TOKENS, bits) / LEAST_DEFAULT_CONTEXT_TOKENS
+        affordable = int(DEFAULT_KV_CACHE_BYTES / token_bytes) if token_bytes else chosen
+        chosen = min(chosen, max(LEAST_DEFAULT_CONTEXT_TOKENS, affordable))
+    return chosen, max(0, available_bytes - memory_need(together, chosen, bits).total_bytes)

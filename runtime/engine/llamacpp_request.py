@@ -1,0 +1,136 @@
+"""One request on a llama-server: from its first event to its last, in the terms of `Generation`."""
+
+from __future__ import annotations
+
+from time import perf_counter_ns
+
+import msgspec
+
+from runtime.engine.generation import Generation
+from runtime.engine.llamacpp_http import EventStream, ServerClient, lost
+from runtime.engine.llamacpp_requests import COMPLETION_PATH, CompletionEvent, EventReader, Progress, completion_body
+from runtime.engine.llamacpp_tokenizer import ServerTokenizer
+from runtime.values.errors import FirstTokenError
+from runtime.values.generation import GenerationEvent, StopReason, TokenChoice
+
+SILENCE_LIMIT_NS = 900_000_000_000
+"""A server that says nothing for so long is taken for hung; one batch of a very large model may take minutes."""
+END_OF_SEQUENCE = "eos"
+
+
+class RunningRequest:
+    """A request that has been taken up. Whatever goes wrong with it ends it alone."""
+
+    def __init__(self, generation: Generation) -> None:
+        self.generation = generation
+        self._stream: EventStream | None = None
+        self._reader = EventReader()
+        self._heard_ns = 0
+        self._restored = False
+        self._prefilled_ns: int | None = None
+
+    def fileno(self) -> int:
+        """Return the descriptor to wait on for its next event; -1 if there is none to come."""
+        return -1 if self._stream is None else self._stream.fileno()
+
+    @property
+    def context_tokens(self) -> int:
+        """Tokens it has in the context."""
+        return self.generation.prompt_tokens + self.generation.generated_tokens
+
+    def start(
+        self, client: ServerClient, tokenizer: ServerTokenizer, context_limit_tokens: int
+    ) -> list[GenerationEvent]:
+        """Check it, turn its prompt into tokens and send it; return nothing, or how it failed."""
+        generation = self.generation
+        try:
+            generation.check()
+            prompt = tokenizer.tokenize(generation.request.prompt)
+            generation.tokenized(prompt.token_ids, prompt.rendered)
+            room_tokens = context_limit_tokens - len(prompt.token_ids)
+            body = completion_body(generation.request, prompt.token_ids, room_tokens)
+            self._stream = client.open_stream(COMPLETION_PATH, msgspec.json.encode(body))
+        except FirstTokenError as error:
+            return [generation.failed(error)]
+        self._heard_ns = perf_counter_ns()
+        return []
+
+    def read(self) -> list[GenerationEvent]:
+        """Return what came of everything that has arrived."""
+        if self._stream is None:
+            return []
+        events: list[GenerationEvent] = []
+        try:
+            payloads = self._stream.read()
+            # Every event of one read has arrived by now, and none can be told to have arrived sooner.
+            time_ns = perf_counter_ns()
+            self._check_silence(time_ns, heard=bool(payloads))
+            for payload in payloads:
+                events += self._take(self._reader.event(payload), time_ns)
+                if self.generation.ended:
+                    break
+        except FirstTokenError as error:
+            events.append(self.generation.failed(error))
+        return events
+
+    def hang_up(self) -> None:
+        """Close the connection, which makes the server stop after the token or the batch that it is at. Idempotent."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def _check_silence(self, time_ns: int, *, heard: bool) -> None:
+        if heard:
+            self._heard_ns = time_ns
+        elif time_ns - self._heard_ns > SILENCE_LIMIT_NS:
+            raise lost("it has said nothing for fifteen minutes")
+
+    def _take(self, event: CompletionEvent, time_ns: int) -> list[GenerationEvent]:
+        if event.prompt_progress is not None:
+            return self._progress(event.prompt_progress)
+        events = self._prompt_done()
+        ended = event.stop and event.stop_type == END_OF_SEQUENCE
+        count = event.tokens_predicted - ended - self.generation.generated_tokens
+        # The end of the prompt and the first token may arrive together; that end was stamped just now.
+        events += self._tokens(event, count, max(time_ns, self._prefilled_ns or 0))
+        if event.stop and not self.generation.ended:
+            reason = StopReason.END if ended else StopReason.CONTEXT_FULL
+            events += self.generation.finished(reason, "" if count > 0 else event.content)
+        return events
+
+    def _progress(self, progress: Progress) -> list[GenerationEvent]:
+        events: list[GenerationEvent] = []
+        if not self._restored:
+            self._restored = True
+            events.append(self.generation.cache_restored(progress.cache))
+        if progress.processed >= progress.total:
+            events += self._prompt_done()
+        elif progress.processed > progress.cache:
+            events.append(self.generation.prefill_progress(progress.processed))
+        return events
+
+    def _prompt_done(self) -> list[GenerationEvent]:
+        """Note the end of the prefill, if that has not been done; a server may not report progress."""
+        events: list[GenerationEvent] = []
+        if not self._restored:
+            self._restored = True
+            events.append(self.generation.cache_restored(0))
+        if self._prefilled_ns is None:
+            events.append(self.generation.prefilled())
+            self._prefilled_ns = perf_counter_ns()
+        return events
+
+    def _tokens(self, event: CompletionEvent, count: int, time_ns: int) -> list[GenerationEvent]:
+        """Take `count` tokens, the last of which completes the text of the event."""
+        events: list[GenerationEvent] = []
+        for left in range(count - 1, -1, -1):
+            text = "" if left else event.content
+            events += self.generation.token(text, time_ns, None if left else _choice(event))
+            reason = self.generation.stop_reason()
+            if reason is not None:
+                return [*events, *self.generation.finished(reason)]
+        return events
+
+
+def _choice(event: CompletionEvent) -> TokenChoice | None:
+    return event.completion_probabilities[0].as_choice() if event.completion_probabilities else None
