@@ -63,7 +63,7 @@ class MlxEngine:
         self._context = RequestContext(
             model,
             ConversationCache(lambda: new_cache(model.network, quantization)),
-            options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters),
+            options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters, spec.kv_element_bytes),
         )
         self._description = _description(spec, options, model, context_tokens, started_ns)
         return self._description

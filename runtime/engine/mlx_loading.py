@@ -122,6 +122,8 @@ def _first_logits(spec: ModelSpec, network: Module) -> mx.array:
     # Minus infinity is a mask that some models put on ids they do not use.
     if bool(mx.any(mx.isnan(logits) | mx.isposinf(logits)).item()):
         raise broken(spec.path, "its weights do not give numbers (NaN)")
+    if logits.shape[-1] > spec.vocabulary_size:
+        raise broken(spec.path, f"it may answer with tokens beyond its vocabulary of {spec.vocabulary_size:,}")
     if bool((mx.max(logits) == mx.min(logits)).item()):
         raise broken(spec.path, "its weights are empty: every token is equally probable")
     return logits

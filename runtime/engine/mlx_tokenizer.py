@@ -6,6 +6,8 @@ model's files say, and may run code that came with them; this cannot.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import assert_never
@@ -23,6 +25,8 @@ from runtime.values.prompt import ChatPrompt, Prompt, TextPrompt, TokenPrompt
 TOKENIZER_FILE = "tokenizer.json"
 MAX_TOKENIZER_BYTES = 256_000_000
 PROBE = "Hello"
+PANIC = "PanicException"
+"""What a panic in the tokenizers library becomes: a `BaseException` whose class nothing exports."""
 
 
 class TokenizedPrompt(msgspec.Struct, frozen=True):
@@ -53,6 +57,7 @@ class MlxTokenizer:
 
         Raises:
             ChatTemplateError: the model has no chat template, or it fails.
+            ModelBrokenError: the tokenizer fails.
         """
         match prompt:
             case TokenPrompt(token_ids):
@@ -67,7 +72,8 @@ class MlxTokenizer:
                 assert_never(prompt)
 
     def _encode(self, text: str, *, special_tokens: bool) -> tuple[int, ...]:
-        return tuple(self._tokenizer.encode(text, add_special_tokens=special_tokens).ids)
+        with _damage_told(self._spec.path / TOKENIZER_FILE):
+            return tuple(self._tokenizer.encode(text, add_special_tokens=special_tokens).ids)
 
     def _chat_template(self) -> ChatTemplate:
         if self._template is None:
@@ -95,14 +101,26 @@ def read_tokenizer(spec: ModelSpec) -> MlxTokenizer:
 
 def _read(file: Path) -> Tokenizer:
     content = read_model_file(file, MAX_TOKENIZER_BYTES)
-    try:
+    with _damage_told(file):
         tokenizer = Tokenizer.from_buffer(content)
         # What the file may ask for is meant for training: cutting long texts, filling up short ones.
         tokenizer.no_truncation()
         tokenizer.no_padding()
-        tokens = tokenizer.encode(PROBE, add_special_tokens=False).ids
-    except Exception as error:
-        raise broken(file, "it holds no tokenizer", str(error)) from error
+        tokens = tokenizer.encode(PROBE).ids
+        tokenizer.decode(tokens, skip_special_tokens=False)
     if not tokens:
         raise broken(file, f'it turns "{PROBE}" into no tokens')
     return tokenizer
+
+
+@contextmanager
+def _damage_told(file: Path) -> Iterator[None]:
+    """Turn what the tokenizers library raises into a `ModelBrokenError`."""
+    try:
+        yield
+    except Exception as error:
+        raise broken(file, "it holds no working tokenizer", repr(error)) from error
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise broken(file, "it holds no working tokenizer", repr(error)) from error

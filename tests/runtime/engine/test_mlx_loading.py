@@ -12,6 +12,8 @@ import msgspec
 import pytest
 
 from runtime.engine.mlx_engine import MlxEngine
+from runtime.engine.mlx_loading import load_mlx_model
+from runtime.library.reader import read_spec
 from runtime.values.errors import (
     MemoryShortError,
     ModelBrokenError,
@@ -176,6 +178,12 @@ def test_says_what_is_wrong_and_loads_the_next_model(
     (reply,) = run(engine, ask("Hello"))
     assert reply.stats.generated_tokens == 12
     engine.unload()
+
+
+def test_refuses_a_model_that_could_answer_with_a_token_it_cannot_read(healthy: Path) -> None:
+    spec = msgspec.structs.replace(read_spec(healthy), vocabulary_size=400)
+    with pytest.raises(ModelBrokenError, match="beyond its vocabulary"):
+        load_mlx_model(spec, lambda _fraction: None)
 
 
 def test_never_runs_code_that_comes_with_a_model(model: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer, processors
 from runtime.engine.mlx_tokenizer import MlxTokenizer, read_tokenizer
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
-from runtime.values.errors import ChatTemplateError
+from runtime.values.errors import ChatTemplateError, ModelBrokenError
 from runtime.values.prompt import ChatPrompt, Message, Role, TextPrompt, TokenPrompt
 from tests.models.random_gguf import GgufRecipe
 from tests.models.random_mlx import write_random_mlx
@@ -79,3 +79,24 @@ def test_says_that_a_model_cannot_chat_only_when_it_is_asked_to(folder: Path, te
     for _ in range(2):
         with pytest.raises(ChatTemplateError):
             tokenizer.tokenize(CHAT)
+
+
+EMPTY_PATTERN = {"type": "Replace", "pattern": {"String": ""}, "content": "x"}
+FOREIGN_MAP = {"type": "Precompiled", "precompiled_charsmap": "AAAA"}
+UNKNOWN_TOKEN = {
+    "type": "TemplateProcessing",
+    "single": [{"SpecialToken": {"id": "nowhere", "type_id": 0}}],
+    "pair": [],
+    "special_tokens": {},
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "value"), [("normalizer", EMPTY_PATTERN), ("normalizer", FOREIGN_MAP), ("post_processor", UNKNOWN_TOKEN)]
+)
+def test_survives_a_panic_of_the_tokenizers_library(folder: Path, part: str, value: dict[str, object]) -> None:
+    file = folder / "tokenizer.json"
+    content = {**json.loads(file.read_text(encoding="utf-8")), part: value}
+    file.write_text(json.dumps(content), encoding="utf-8")
+    with pytest.raises(ModelBrokenError, match="no working tokenizer"):
+        read(folder)
