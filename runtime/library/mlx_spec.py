@@ -28,7 +28,7 @@ MAX_SHARDS = 2048
 NOT_LOADED = re.compile(r"\.rotary_emb\.inv_freq$")
 """Tensors that older exports hold and mlx-lm drops."""
 
-CODE_KEYS = ("model_file", "auto_map")
+CODE_KEY = "model_file"
 
 
 def read_mlx_spec(folder: Path, *, is_demo: bool) -> ModelSpec:
@@ -95,14 +95,15 @@ def _check_parts(folder: Path, names: set[str]) -> None:
 
 
 def _refuse_code(folder: Path, raw: dict[str, object]) -> None:
-    """Refuse a model that brings its own code: nothing downloaded is ever executed."""
-    settings = read_json_object_if_there(folder / "tokenizer_config.json")
-    scripts = sorted(file.name for file in folder.glob("*.py"))
-    if scripts or any(key in source for key in CODE_KEYS for source in (raw, settings)):
-        named = f" ({shown(scripts[0])})" if scripts else ""
+    """Refuse a model that is built by code of its own: nothing downloaded is ever executed.
+
+    Scripts that merely lie there and `auto_map`, which names them, are left alone: many conversions carry them, and
+    with `trust_remote_code=False` neither is read.
+    """
+    if CODE_KEY in raw:
         raise unsupported(
             folder,
-            f"it brings Python code of its own{named}, and code that comes with a model is never run",
+            "it is built by Python code of its own, and code that comes with a model is never run",
             "Choose a version of the model without code of its own, or a GGUF version.",
         )
 

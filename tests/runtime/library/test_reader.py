@@ -306,9 +306,7 @@ MLX_DAMAGE: dict[str, tuple[Callable[[Path], None], type[UserFacingError], str]]
     "tokenizer settings broken": (_content("tokenizer_config.json", b"{"), ModelBrokenError, "tokenizer_config.json"),
     "template not text": (_content("chat_template.jinja", b"\xff\xff"), ModelBrokenError, "chat_template.jinja"),
     "template huge": (_content("chat_template.jinja", b"x" * 2_000_000), ModelBrokenError, "at most"),
-    "own code": (_content("modeling_evil.py", b"raise SystemExit"), ModelUnsupportedError, "modeling_evil.py"),
     "own model file": (_config(model_file="evil.py"), ModelUnsupportedError, "code"),
-    "own classes": (_config(auto_map={"AutoModel": "evil.Model"}), ModelUnsupportedError, "code"),
 }
 
 
@@ -320,6 +318,13 @@ def test_a_damaged_mlx_directory_says_what_is_wrong(mlx_folder: Path, case: str)
     with pytest.raises(kind, match=text) as raised:
         read_spec(mlx_folder)
     assert raised.value.next_step
+
+
+def test_scripts_that_merely_lie_there_do_not_keep_a_model_out(mlx_folder: Path) -> None:
+    _content("modeling_phi3.py", b"raise SystemExit")(mlx_folder)
+    _config(auto_map={"AutoModel": "modeling_phi3.Model"})(mlx_folder)
+
+    assert read_spec(mlx_folder).layers == 2
 
 
 @pytest.mark.parametrize("name", ["missing", "missing.gguf", "a\0b", "x" * 5000])
