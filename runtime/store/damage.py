@@ -147,14 +147,11 @@ def _copied(file: Path, folder: Path) -> Path:
 
 
 def _salvaged(copy: Path, target: sqlite3.Connection, now_unix_ms: int) -> tuple[int, int]:
-    if not _size(copy):
-        return 0, 0
     with closing(plain_connection(str(copy))) as source:
-        try:
-            version = migrations.version_of(source)
-        except sqlite3.Error:
-            return 0, 0
-        if not 1 <= version <= migrations.LATEST_VERSION:
-            return 0, 0
-        migrations.migrate(target, migrations.STEPS[:version])
+        version = salvage.readable_version(source) if _size(copy) else 0
+    if not 1 <= version <= migrations.LATEST_VERSION:
+        return 0, 0
+    migrations.migrate(target, migrations.STEPS[:version])
+    salvage.mend_schema(copy, target)
+    with closing(plain_connection(str(copy))) as source:
         return salvage.copy_readable_rows(source, target, now_unix_ms)

@@ -1,19 +1,58 @@
 """Copying what can still be read from a damaged database into a healthy one of the same schema version.
 
-Best effort, row by row: each table is read from its first row up to the first unreadable page, then from its last row
-down, then by single ids in between. What lost its parent is kept: messages of a lost chat get a new one.
+Best effort, on a copy of the file, row by row: each table is read from its first row up to the first unreadable page,
+then from its last row down, then by single ids in between. What lost its parent is kept: messages of a lost chat get a
+new one.
 """
 
 from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
+from pathlib import Path
+
+from runtime.store.database import plain_connection
 
 TABLES = ("chats", "messages", "choices", "reply_chunks", "token_times", "presets", "ui_state")
 MAX_SINGLE_LOOKUPS = 200_000
+GUESSED_SPAN = 20_000
 RECOVERED_TITLE = "Recovered chat"
+TOLERANT = "PRAGMA writable_schema = ON"  # go on where the schema or the file's length is not as it should be
 SourceRow = tuple[object, ...]
+
+
+def readable_version(source: sqlite3.Connection) -> int:
+    """Return the schema version a damaged file says it has; 0 if it cannot be read."""
+    try:
+        source.execute(TOLERANT)
+        (version,) = source.execute("PRAGMA user_version").fetchone()
+    except sqlite3.Error:
+        return 0
+    return int(version)
+
+
+def mend_schema(copy: Path, model: sqlite3.Connection) -> None:
+    """Write the definitions of `model`'s tables over those in the copy that damage has made unreadable.
+
+    Where even that fails, the tables concerned stay unreadable.
+    """
+    with suppress(sqlite3.Error), closing(plain_connection(str(copy))) as source:
+        source.execute(TOLERANT)
+        source.execute("DELETE FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE 'sqlite_autoindex%'")
+        for table in TABLES:
+            expected = _columns(model, table)
+            found = _columns(source, table)
+            if found != expected and len(found) in {0, len(expected)}:
+                (sql,) = model.execute("SELECT sql FROM sqlite_master WHERE name = ?", (table,)).fetchone()
+                source.execute("UPDATE sqlite_master SET sql = ? WHERE name = ?", (sql, table))
+
+
+def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
+    try:
+        return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()]
+    except sqlite3.Error:
+        return []
 
 
 def copy_readable_rows(source: sqlite3.Connection, target: sqlite3.Connection, now_unix_ms: int) -> tuple[int, int]:
@@ -22,6 +61,7 @@ def copy_readable_rows(source: sqlite3.Connection, target: sqlite3.Connection, n
     Raises:
         sqlite3.Error: `target` cannot be written.
     """
+    source.execute(TOLERANT)
     target.execute("PRAGMA foreign_keys = OFF")
     target.execute("BEGIN IMMEDIATE")
     for table in TABLES:
@@ -34,7 +74,9 @@ def copy_readable_rows(source: sqlite3.Connection, target: sqlite3.Connection, n
 
 
 def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: str) -> None:
-    columns = [name for (name,) in target.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()]
+    columns = _columns(target, table)
+    if _columns(source, table) != columns:
+        return
     places = ", ".join("?" * len(columns))
     # Table and column names come from our own schema.
     insertion = f"INSERT OR IGNORE INTO {table} ({', '.join(columns)}) VALUES ({places})"  # noqa: S608
@@ -54,11 +96,20 @@ def _readable_rows(source: sqlite3.Connection, selection: str) -> Iterator[Sourc
     for row in _rows_until_damage(source, f"{selection} WHERE rowid > {low} ORDER BY rowid DESC"):
         high = _rowid(row)
         yield row
-    end = low + MAX_SINGLE_LOOKUPS if high is None else high
     if high is None and not _has_more(source, selection, low):
         return
+    end = low + _span(source) if high is None else high
     for rowid in range(low + 1, min(end, low + MAX_SINGLE_LOOKUPS)):
         yield from _rows_until_damage(source, f"{selection} WHERE rowid = {rowid}")
+
+
+def _span(source: sqlite3.Connection) -> int:
+    """Return how many ids to try where the end of a table cannot be read: as many as were ever given out."""
+    try:
+        (highest,) = source.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()
+    except sqlite3.Error:
+        highest = None
+    return highest + 1 if isinstance(highest, int) else GUESSED_SPAN
 
 
 def _has_more(source: sqlite3.Connection, selection: str, low: int) -> bool:
