@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from time import perf_counter_ns
+from typing import NamedTuple
 
 import msgspec
 
@@ -18,6 +19,11 @@ SILENCE_LIMIT_NS = 900_000_000_000
 END_OF_SEQUENCE = "eos"
 
 
+class _Token(NamedTuple):
+    time_ns: int
+    choice: TokenChoice | None
+
+
 class RunningRequest:
     """A request that has been taken up. Whatever goes wrong with it ends it alone."""
 
@@ -28,6 +34,8 @@ class RunningRequest:
         self._heard_ns = 0
         self._restored = False
         self._prefilled_ns: int | None = None
+        # Tokens without text: the end token is one, and only what follows tells which of them it is.
+        self._silent: list[_Token] = []
 
     def fileno(self) -> int:
         """Return the descriptor to wait on for its next event; -1 if there is none to come."""
@@ -89,13 +97,39 @@ class RunningRequest:
         if event.prompt_progress is not None:
             return self._progress(event.prompt_progress)
         events = self._prompt_done()
-        ended = event.stop and event.stop_type == END_OF_SEQUENCE
-        count = event.tokens_predicted - ended - self.generation.generated_tokens
         # The end of the prompt and the first token may arrive together; that end was stamped just now.
-        events += self._tokens(event, count, max(time_ns, self._prefilled_ns or 0))
-        if event.stop and not self.generation.ended:
+        tokens = self._silent + self._new_tokens(event, max(time_ns, self._prefilled_ns or 0))
+        self._silent = []
+        if event.stop:
+            return events + self._end(event, tokens)
+        if not event.content:
+            self._silent = tokens
+            return events
+        return events + self._pass_on(tokens, event.content)
+
+    def _new_tokens(self, event: CompletionEvent, time_ns: int) -> list[_Token]:
+        """Return the tokens that `event` stands for and none before it did."""
+        count = event.tokens_predicted - self.generation.generated_tokens - len(self._silent)
+        choice = event.completion_probabilities[0].as_choice() if event.completion_probabilities else None
+        return [_Token(time_ns, None)] * (count - 1) + [_Token(time_ns, choice)] * (count > 0)
+
+    def _end(self, event: CompletionEvent, tokens: list[_Token]) -> list[GenerationEvent]:
+        ended = event.stop_type == END_OF_SEQUENCE
+        tokens = tokens[:-1] if ended else tokens
+        events = self._pass_on(tokens, event.content)
+        if not self.generation.ended:
             reason = StopReason.END if ended else StopReason.CONTEXT_FULL
-            events += self.generation.finished(reason, "" if count > 0 else event.content)
+            events += self.generation.finished(reason, "" if tokens else event.content)
+        return events
+
+    def _pass_on(self, tokens: list[_Token], text: str) -> list[GenerationEvent]:
+        """Report `tokens`, the last of which completes `text`, up to the one that generation has to stop at."""
+        events: list[GenerationEvent] = []
+        for place, token in enumerate(tokens, start=1):
+            events += self.generation.token(text if place == len(tokens) else "", token.time_ns, token.choice)
+            reason = self.generation.stop_reason()
+            if reason is not None:
+                return events + self.generation.finished(reason)
         return events
 
     def _progress(self, progress: Progress) -> list[GenerationEvent]:
@@ -119,18 +153,3 @@ class RunningRequest:
             events.append(self.generation.prefilled())
             self._prefilled_ns = perf_counter_ns()
         return events
-
-    def _tokens(self, event: CompletionEvent, count: int, time_ns: int) -> list[GenerationEvent]:
-        """Take `count` tokens, the last of which completes the text of the event."""
-        events: list[GenerationEvent] = []
-        for left in range(count - 1, -1, -1):
-            text = "" if left else event.content
-            events += self.generation.token(text, time_ns, None if left else _choice(event))
-            reason = self.generation.stop_reason()
-            if reason is not None:
-                return [*events, *self.generation.finished(reason)]
-        return events
-
-
-def _choice(event: CompletionEvent) -> TokenChoice | None:
-    return event.completion_probabilities[0].as_choice() if event.completion_probabilities else None
