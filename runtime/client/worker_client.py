@@ -11,7 +11,14 @@ from typing import Protocol, TypeVar
 import msgspec
 
 from runtime.client.base import MemoryCallback, ModelToLoad, ProgressCallback
-from runtime.values.errors import FirstTokenError, InternalError, WorkerLostError, error_from, report_of
+from runtime.values.errors import (
+    FirstTokenError,
+    InternalError,
+    InvalidRequestError,
+    WorkerLostError,
+    error_from,
+    report_of,
+)
 from runtime.values.generation import (
     Cancelled,
     Failed,
@@ -23,6 +30,7 @@ from runtime.values.generation import (
 )
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
+from runtime.values.sampling import checked
 from runtime.worker.child import WorkerExit
 from runtime.worker.protocol import (
     PROTOCOL_VERSION,
@@ -162,6 +170,11 @@ class WorkerClient:
         """See `EngineClient.generate`."""
         child = self._running_child()
         reply = WorkerReply(next(self._ids), lambda request_id: child.send(Cancel(request_id)))
+        try:
+            checked(request.sampling)  # Here already: JSON has no word for NaN.
+        except InvalidRequestError as error:
+            reply.put(Failed(reply.request_id, report_of(error)))
+            return reply
         self._replies[reply.request_id] = reply
         child.send(Generate(msgspec.structs.replace(request, id=reply.request_id)))
         return reply
