@@ -161,7 +161,6 @@ DAMAGES: dict[str, tuple[Damage, type[UserFacingError]]] = {
     "a module that is no architecture": (config(model_type="cache"), ModelUnsupportedError),
     "another architecture's weights": (config(model_type="gemma2"), ModelBrokenError),
     "code of its own": (config(model_file="evil.py"), ModelUnsupportedError),
-    "a mapping to code": (config(auto_map={"AutoModel": "evil.Evil"}), ModelUnsupportedError),
 }
 
 
@@ -186,16 +185,23 @@ def test_refuses_a_model_that_could_answer_with_a_token_it_cannot_read(healthy: 
         load_mlx_model(spec, lambda _fraction: None)
 
 
-def test_never_runs_code_that_comes_with_a_model(model: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("model_file", [None, "evil.py"])
+def test_never_runs_code_that_comes_with_a_model(model: Path, tmp_path: Path, model_file: str | None) -> None:
     trace = tmp_path / "it ran"
     code = f"open({str(trace)!r}, 'w')\n"
     for name in ("evil.py", "modeling_qwen3.py", "tokenization_evil.py", "qwen3.py", "__init__.py", "conftest.py"):
         (model / name).write_text(code, encoding="utf-8")
-    config(model_file="evil.py", auto_map={"AutoModelForCausalLM": "evil.Evil"})(model)
+    config(model_file=model_file, auto_map={"AutoModelForCausalLM": "evil.Evil"})(model)
     settings = {"tokenizer_class": "EvilTokenizer", "auto_map": {"AutoTokenizer": ["evil.Evil", None]}}
     (model / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
-    with pytest.raises(ModelUnsupportedError):
-        loaded(model)
+    if model_file is None:
+        # Scripts that nothing needs are no reason to refuse the model.
+        engine = loaded(model)
+        assert run(engine, ask("Hello"))[0].stats.generated_tokens == 12
+        engine.unload()
+    else:
+        with pytest.raises(ModelUnsupportedError):
+            loaded(model)
     assert not trace.exists()
 
 
