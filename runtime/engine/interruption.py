@@ -7,6 +7,7 @@ long call into C is not stopped, only what comes after it.
 from __future__ import annotations
 
 import ctypes
+import gc
 from collections.abc import Callable
 from threading import Lock, Thread, get_ident
 from typing import TypeVar
@@ -28,6 +29,7 @@ class Interruptible:
         self._exceeded = exceeded
         self._poll_seconds = poll_seconds
         self._over = False
+        self._collects_garbage = gc.isenabled()
         self._running = Lock()
 
     def run(self, work: Callable[[], Result]) -> Result:
@@ -38,6 +40,8 @@ class Interruptible:
         """
         thread_id = get_ident()
         self._running.acquire()
+        # An exception that arrives while the garbage collector runs a finalizer or a callback is lost.
+        gc.disable()
         watcher = Thread(target=self._watch, args=(thread_id,), name="interruption", daemon=True)
         try:
             try:
@@ -54,6 +58,8 @@ class Interruptible:
     def _retire(self, watcher: Thread, thread_id: int) -> None:
         """End the watcher and take back the exception it may have sent last. May be called again."""
         self._over = True
+        if self._collects_garbage:
+            gc.enable()
         if self._running.locked():
             self._running.release()
         if watcher.ident is not None:

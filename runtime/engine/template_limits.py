@@ -70,7 +70,13 @@ class LimitError(BaseException):
 
 
 class Weight(msgspec.Struct, frozen=True):
-    """The size of a value with all that is nested in it, shared parts counted each time they occur."""
+    """The size of a value with all that is nested in it, shared parts counted each time they occur.
+
+    Attributes:
+        items: values.
+        chars: characters of its texts, and digits of its numbers where they are large.
+        depth: how deep it is nested; 0 for what is no list or mapping.
+    """
 
     items: int
     chars: int

@@ -68,3 +68,20 @@ def test_no_interruption_arrives_after_the_work_and_no_thread_stays() -> None:
         assert spin(0.0005) == "done"  # an exception still under way would end the test here
     assert outcomes == {"done", "interrupted"}
     assert threading.active_count() == threads
+
+
+def test_an_interruption_that_comes_as_the_work_ends_leaves_nothing_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = threading.active_count()
+    retire = Interruptible._retire  # noqa: SLF001 (the place where it must not hurt)
+    calls: list[int] = []
+
+    def interrupted_at_first(work: Interruptible, watcher: threading.Thread, thread_id: int) -> None:
+        calls.append(thread_id)
+        if len(calls) == 1:
+            raise Interrupted
+        retire(work, watcher, thread_id)
+
+    monkeypatch.setattr(Interruptible, "_retire", interrupted_at_first)
+    with pytest.raises(Interrupted):
+        Interruptible(lambda: False).run(lambda: None)
+    assert threading.active_count() == threads
