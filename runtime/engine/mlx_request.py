@@ -12,7 +12,7 @@ import mlx.core as mx
 
 from runtime.engine.generation import Generation
 from runtime.engine.mlx_cache import ConversationCache, KvCache
-from runtime.engine.mlx_detokenizer import Detokenizer
+from runtime.engine.mlx_detokenizer import REPLACEMENT, Detokenizer
 from runtime.engine.mlx_evaluation import decode, prefill
 from runtime.engine.mlx_loading import MlxModel
 from runtime.engine.mlx_sampling import ChosenToken, TokenChooser
@@ -110,11 +110,11 @@ class RunningRequest:
         generation, tokenizer = self.generation, self._context.model.tokenizer
         self._tokens.append(token_id)
         if token_id in tokenizer.end_token_ids and not generation.request.ignore_end_token:
-            return generation.finished(StopReason.END, detokenizer.flush())
+            return generation.finished(StopReason.END, _rest(detokenizer))
         choice = self._choice(token_id, chooser.take_choice())
         events = generation.token(detokenizer.feed(token_id), time_ns, choice)
         reason = generation.stop_reason()
-        return events if reason is None else [*events, *generation.finished(reason, detokenizer.flush())]
+        return events if reason is None else [*events, *generation.finished(reason, _rest(detokenizer))]
 
     def _choice(self, token_id: int, chosen: ChosenToken | None) -> TokenChoice | None:
         if chosen is None:
@@ -136,3 +136,8 @@ def _translated(error: Exception) -> FirstTokenError:
             detail=detail,
         )
     return InternalError(f"MLX failed: {type(error).__name__}: {error}", detail=detail)
+
+
+def _rest(detokenizer: Detokenizer) -> str:
+    """Return what the detokenizer still holds, without the half of a character that the reply broke off in."""
+    return detokenizer.flush().rstrip(REPLACEMENT)
