@@ -44,24 +44,27 @@ class SamplingParams(msgspec.Struct, frozen=True, kw_only=True):
 GREEDY = SamplingParams(temperature=0.0)
 
 
-class _Range(msgspec.Struct, frozen=True):
+class ValueRange(msgspec.Struct, frozen=True):
+    """Which values make sense, both ends included; `meaning` says it in words."""
+
     low: float
     high: float
     meaning: str
 
     def holds(self, value: float) -> bool:
+        """Return whether `value` is a number within the range."""
         return math.isfinite(value) and self.low <= value <= self.high
 
 
-_RANGES = {
-    "temperature": _Range(0.0, 5.0, "from 0 (greedy) to 5"),
-    "top_p": _Range(1e-6, 1.0, "above 0, at most 1"),
-    "top_k": _Range(0, 1_000_000, "0 (off) or a positive number of tokens"),
-    "min_p": _Range(0.0, 0.999999, "from 0 (off) to below 1"),
-    "repetition_penalty": _Range(0.01, 10.0, "from 0.01 to 10, 1 being off"),
-    "presence_penalty": _Range(-2.0, 2.0, "from -2 to 2"),
-    "frequency_penalty": _Range(-2.0, 2.0, "from -2 to 2"),
-    "penalty_window_tokens": _Range(1, 1_000_000, "a positive number of tokens"),
+RANGES = {
+    "temperature": ValueRange(0.0, 5.0, "from 0 (greedy) to 5"),
+    "top_p": ValueRange(1e-6, 1.0, "above 0, at most 1"),
+    "top_k": ValueRange(0, 1_000_000, "0 (off) or a positive number of tokens"),
+    "min_p": ValueRange(0.0, 0.999999, "from 0 (off) to below 1"),
+    "repetition_penalty": ValueRange(0.01, 10.0, "from 0.01 to 10, 1 being off"),
+    "presence_penalty": ValueRange(-2.0, 2.0, "from -2 to 2"),
+    "frequency_penalty": ValueRange(-2.0, 2.0, "from -2 to 2"),
+    "penalty_window_tokens": ValueRange(1, 1_000_000, "a positive number of tokens"),
 }
 
 
@@ -71,7 +74,7 @@ def checked(params: SamplingParams) -> SamplingParams:
     Raises:
         InvalidRequestError: a value is not finite or out of range; the text names the value and its range.
     """
-    for name, allowed in _RANGES.items():
+    for name, allowed in RANGES.items():
         value = getattr(params, name)
         if not allowed.holds(value):
             raise InvalidRequestError(f"{name} cannot be {value}.", f"Choose a value {allowed.meaning}.")
