@@ -88,10 +88,12 @@ def instruction_sets(system_info: str) -> tuple[str, ...]:
 
 
 def device_text(gpu_names: Iterable[str], system_info: str, threads: int) -> str:
-    """Return what a model runs on, for example "CPU, 2 threads, AVX2"."""
+    """Return what a model runs on, for example "CPU, 2 threads, AVX2"; not every native server says what it uses."""
     names = list(gpu_names)
     if names:
         return ", ".join(names)
+    if not system_info:
+        return f"native llama-server, {threads} CPU thread{'s' if threads > 1 else ''}"
     used = set(instruction_sets(system_info))
     strongest = [name for name in INSTRUCTION_SETS.values() if name in used][-1:]
     return ", ".join(["CPU", f"{threads} thread{'s' if threads > 1 else ''}", *strongest])

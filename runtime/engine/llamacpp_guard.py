@@ -11,6 +11,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from typing import IO
 
 if sys.platform == "win32":
     import ctypes
@@ -55,6 +56,13 @@ def start_guarded(command: Sequence[str], environment: Mapping[str, str]) -> sub
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
+
+
+def output_of(process: subprocess.Popen[bytes]) -> IO[bytes]:
+    """Return the pipe with what the program writes."""
+    if process.stdout is None:
+        raise ValueError("not started by start_guarded")
+    return process.stdout
 
 
 def end_guarded(process: subprocess.Popen[bytes], timeout_s: float = 10.0) -> None:

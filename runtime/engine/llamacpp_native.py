@@ -17,7 +17,7 @@ from typing import IO
 
 import msgspec
 
-from runtime.engine.llamacpp_guard import end_guarded, start_guarded
+from runtime.engine.llamacpp_guard import end_guarded, output_of, start_guarded
 from runtime.engine.llamacpp_http import ServerClient
 from runtime.engine.llamacpp_requests import HEALTH_PATH, PROPS_PATH, Props
 from runtime.engine.llamacpp_server import BUILT_IN_TEMPLATE, Endpoint, LoadFailedError, ServerPlan, new_endpoint
@@ -67,7 +67,7 @@ class NativeServer:
                 )
             except OSError as error:
                 raise LoadFailedError(f"{program}: {error}") from error
-            self._log = _Log(self._process.stdout)
+            self._log = _Log(output_of(self._process))
             try:
                 self._wait_until_loaded()
                 self._version = _version(self._client)
@@ -122,7 +122,7 @@ class NativeServer:
 class _Log:
     """Keeps the last lines that a process writes; a thread empties the pipe, or the process would wait for it."""
 
-    def __init__(self, stream: IO[bytes] | None) -> None:
+    def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
         self._lines: deque[str] = deque(maxlen=LOG_LINES)
         self.system_info = ""
@@ -139,13 +139,16 @@ class _Log:
         self._thread.join(ANSWER_TIMEOUT_S)
 
     def _read(self) -> None:
-        for line in self._stream or ():
-            text = line.decode("utf-8", "replace")
-            self._lines.append(text)
-            if "system_info" in text:
-                self.system_info = text
-            if device := DEVICE_LINE.search(text):
-                self.gpus.append(device.group(1))
+        with self._stream as stream:
+            for line in stream:
+                self._take(line.decode("utf-8", "replace"))
+
+    def _take(self, line: str) -> None:
+        self._lines.append(line)
+        if "system_info" in line:
+            self.system_info = line
+        if device := DEVICE_LINE.search(line):
+            self.gpus.append(device.group(1))
 
 
 def _arguments(plan: ServerPlan, endpoint: Endpoint) -> list[str]:

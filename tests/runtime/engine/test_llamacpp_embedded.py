@@ -1,0 +1,114 @@
+"""The server inside the process: private, silent, and no trouble to the process that it is in."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from runtime.engine import llamacpp_embedded
+from runtime.engine.llamacpp_embedded import EmbeddedServer, import_library
+from runtime.engine.llamacpp_http import ServerAddress, ServerClient
+from runtime.engine.llamacpp_loading import check_computes, read_gguf
+from runtime.engine.llamacpp_server import LoadFailedError, ServerPlan
+from runtime.values.errors import EngineUnavailableError, InternalError
+from tests.models.random_gguf import GgufRecipe, write_random_gguf
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("models") / "tiny.gguf"
+    write_random_gguf(path)
+    return path
+
+
+def plan(model: Path) -> ServerPlan:
+    return ServerPlan(
+        model_path=model,
+        context_tokens=512,
+        parallel_requests=1,
+        decode_threads=1,
+        prefill_threads=1,
+        batch_tokens=128,
+        gpu_layers=None,
+        may_have_gpu=False,
+        kv_cache_bits=None,
+        prompt_cache_mib=0,
+    )
+
+
+@contextmanager
+def serving(model: Path) -> Iterator[EmbeddedServer]:
+    server = EmbeddedServer(plan(model))
+    check_computes(server.client, read_gguf(model))
+    try:
+        yield server
+    finally:
+        server.close()
+        server.close()
+
+
+def socket_folders(folder: Path) -> list[Path]:
+    return list(folder.glob("first-token-*"))
+
+
+@pytest.fixture
+def temporary_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a short path that temporary files go to in this test."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    return tmp_path
+
+
+def test_it_listens_in_a_folder_that_is_ours_and_leaves_nothing(model: Path, temporary_folder: Path) -> None:
+    with serving(model):
+        (folder,) = socket_folders(temporary_folder)
+        assert folder.stat().st_mode & 0o777 == 0o700
+        assert (folder / "llama.sock").is_socket()
+    assert socket_folders(temporary_folder) == []
+
+
+def test_without_the_key_it_answers_nothing_of_value(model: Path, temporary_folder: Path) -> None:
+    with serving(model) as server:
+        (folder,) = socket_folders(temporary_folder)
+        stranger = ServerClient(ServerAddress(socket_path=str(folder / "llama.sock")), "wrong")
+        for path, body in (("/tokenize", b'{"content":"a"}'), ("/completion", b'{"prompt":"a"}'), ("/props", None)):
+            with pytest.raises(InternalError, match="Invalid API Key"):
+                stranger.call(path, body, timeout_s=5)
+        for path in ("/slots", "/metrics"):
+            with pytest.raises(InternalError):
+                server.client.call(path, timeout_s=5)
+
+
+def test_a_failed_load_has_its_reason_and_leaves_nothing(tmp_path: Path, temporary_folder: Path) -> None:
+    path = tmp_path / "model.gguf"
+    write_random_gguf(path, GgufRecipe(with_tokenizer=False))
+    with pytest.raises(LoadFailedError, match=r"key not found in model: tokenizer\.ggml\.model"):
+        EmbeddedServer(plan(path))
+    assert socket_folders(temporary_folder) == []
+
+
+def test_stderr_is_given_back(model: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    with serving(model):
+        os.write(2, b"still here\n")
+    assert "still here" in capfd.readouterr().err
+
+
+def test_signals_keep_their_handlers(model: Path) -> None:
+    received: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, _: received.append(number))
+    try:
+        with serving(model):
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert received == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def test_a_machine_without_the_package_is_told_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(llamacpp_embedded, "PACKAGE", "no_such_package")
+    with pytest.raises(EngineUnavailableError, match="llama-server"):
+        import_library()
