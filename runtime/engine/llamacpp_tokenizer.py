@@ -6,12 +6,11 @@ came with the model, and one that loops would take the server with it.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import assert_never
 
 import msgspec
 
-from runtime.engine.chat_template import ChatTemplate
+from runtime.engine.chat_rendering import ChatRenderer
 from runtime.engine.llamacpp_http import ServerClient
 from runtime.engine.llamacpp_requests import TOKENIZE_PATH, TokenizeBody, Tokens, not_understood
 from runtime.library.defects import broken
@@ -41,7 +40,7 @@ class ServerTokenizer:
         """
         self._client = client
         self._spec = spec
-        self._template: ChatTemplate | None = None
+        self._chat = ChatRenderer(spec)
         bare = self._encode(PROBE, add_special=False)
         if not bare:
             raise broken(spec.path, f'its tokenizer turns "{PROBE}" into no tokens')
@@ -62,7 +61,7 @@ class ServerTokenizer:
             case TextPrompt(text):
                 return TokenizedPrompt(self._begun(text))
             case ChatPrompt(messages):
-                rendered = self._chat_template().render(messages, now=datetime.now().astimezone())
+                rendered = self._chat.render(messages)
                 return TokenizedPrompt(self._begun(rendered), rendered)
             case _:
                 assert_never(prompt)
@@ -79,14 +78,6 @@ class ServerTokenizer:
             return msgspec.json.decode(reply, type=Tokens).tokens
         except msgspec.DecodeError as error:
             raise not_understood(reply) from error
-
-    def _chat_template(self) -> ChatTemplate:
-        if self._template is None:
-            spec = self._spec
-            self._template = ChatTemplate.required(
-                spec.chat_template, bos_token=spec.bos_token or "", eos_token=spec.eos_token or ""
-            )
-        return self._template
 
 
 def _before(bare: tuple[int, ...], special: tuple[int, ...]) -> tuple[int, ...]:

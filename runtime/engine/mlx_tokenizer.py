@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import assert_never
 
 import msgspec
 from tokenizers import Tokenizer
 
-from runtime.engine.chat_template import ChatTemplate
+from runtime.engine.chat_rendering import ChatRenderer
 from runtime.engine.mlx_detokenizer import TokenText
 from runtime.library.defects import broken, unsupported
 from runtime.library.model_files import read_model_file
@@ -47,7 +46,7 @@ class MlxTokenizer:
     def __init__(self, tokenizer: Tokenizer, spec: ModelSpec) -> None:
         self._tokenizer = tokenizer
         self._spec = spec
-        self._template: ChatTemplate | None = None
+        self._chat = ChatRenderer(spec)
         self.text = TokenText(tokenizer)
         named = tokenizer.token_to_id(spec.eos_token) if spec.eos_token else None
         self.end_token_ids = frozenset(spec.end_token_ids) | ({named} if named is not None else set())
@@ -66,7 +65,7 @@ class MlxTokenizer:
                 return TokenizedPrompt(self._encode(text, special_tokens=True))
             case ChatPrompt(messages):
                 # The template writes the special tokens itself.
-                rendered = self._chat_template().render(messages, now=datetime.now().astimezone())
+                rendered = self._chat.render(messages)
                 return TokenizedPrompt(self._encode(rendered, special_tokens=False), rendered)
             case _:
                 assert_never(prompt)
@@ -74,14 +73,6 @@ class MlxTokenizer:
     def _encode(self, text: str, *, special_tokens: bool) -> tuple[int, ...]:
         with _damage_told(self._spec.path / TOKENIZER_FILE):
             return tuple(self._tokenizer.encode(text, add_special_tokens=special_tokens).ids)
-
-    def _chat_template(self) -> ChatTemplate:
-        if self._template is None:
-            spec = self._spec
-            self._template = ChatTemplate.required(
-                spec.chat_template, bos_token=spec.bos_token or "", eos_token=spec.eos_token or ""
-            )
-        return self._template
 
 
 def read_tokenizer(spec: ModelSpec) -> MlxTokenizer:
