@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import mlx.core as mx
-from mlx.nn import Module
+from mlx.nn.layers.base import Module
 from mlx.utils import tree_map
 from mlx_lm.utils import load_model, quantize_model, save_model
 
