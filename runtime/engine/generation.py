@@ -129,9 +129,16 @@ class Generation:
         self._peak.sample_if_due()
         return PromptProgress(self.request.id, done_tokens, self.prompt_tokens, self.cached_tokens)
 
-    def prefilled(self) -> PromptProgress:
-        """Note that the whole prompt is evaluated."""
-        self._marks.append(self._clock_ns())
+    def prefilled(self, elapsed_ns: int | None = None) -> PromptProgress:
+        """Note that the whole prompt is evaluated.
+
+        `elapsed_ns` is how long that took at least, where the engine has measured it itself: the mark before moves back
+        accordingly, as far as the tokenizer's.
+        """
+        now_ns = self._clock_ns()
+        if elapsed_ns:
+            self._marks[2] = max(self._marks[1], min(self._marks[2], now_ns - elapsed_ns))
+        self._marks.append(now_ns)
         return self.prefill_progress(self.prompt_tokens)
 
     def token(self, text: str, time_ns: int, choice: TokenChoice | None = None) -> list[GenerationEvent]:

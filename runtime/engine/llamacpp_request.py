@@ -11,6 +11,7 @@ from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_http import EventStream, ServerClient, lost
 from runtime.engine.llamacpp_requests import COMPLETION_PATH, CompletionEvent, EventReader, Progress, completion_body
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
+from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import FirstTokenError
 from runtime.values.generation import GenerationEvent, StopReason, TokenChoice
 
@@ -138,18 +139,21 @@ class RunningRequest:
             self._restored = True
             events.append(self.generation.cache_restored(progress.cache))
         if progress.processed >= progress.total:
-            events += self._prompt_done()
+            events += self._prompt_done(round(progress.time_ms * NS_PER_MS))
         elif progress.processed > progress.cache:
             events.append(self.generation.prefill_progress(progress.processed))
         return events
 
-    def _prompt_done(self) -> list[GenerationEvent]:
-        """Note the end of the prefill, if that has not been done; a server may not report progress."""
+    def _prompt_done(self, elapsed_ns: int | None = None) -> list[GenerationEvent]:
+        """Note the end of the prefill, if that has not been done; a server may not report progress.
+
+        `elapsed_ns` is how long the server says it took: of a short prompt, begin and end arrive here together.
+        """
         events: list[GenerationEvent] = []
         if not self._restored:
             self._restored = True
             events.append(self.generation.cache_restored(0))
         if self._prefilled_ns is None:
-            events.append(self.generation.prefilled())
+            events.append(self.generation.prefilled(elapsed_ns))
             self._prefilled_ns = perf_counter_ns()
         return events

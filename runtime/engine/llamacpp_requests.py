@@ -124,11 +124,12 @@ def _seed(seed: int | None) -> int:
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far the prompt is read; `processed` includes `cache`."""
+    """How far the prompt is read; `processed` includes `cache`, `time_ms` counts from when reading began."""
 
     total: int
     cache: int
     processed: int
+    time_ms: float = 0.0
 
 
 class Alternative(msgspec.Struct, frozen=True):
