@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 import msgspec
@@ -20,6 +22,9 @@ NOT_COMMITTED = re.compile(r"^(\.git|\.venv.*|\..*_cache|\.hypothesis|__pycache_
 MODULE_LINES_LIMIT = 500
 FUNCTION_LINES_LIMIT = 60
 ENVIRONMENT_READER = "runtime/config/paths.py"
+TRAINING_FOLDER = "assets/demo-model/training/"
+OWN_PACKAGES = {"runtime", "desktop", "tests"}
+TRAINING_PACKAGES = {"torch"}  # only who trains the demo model anew installs it
 NONDESCRIPT_NAMES = {"utils", "util", "common", "core", "misc", "helpers", "manager"}
 
 # Written in two parts, so that this file does not name what it forbids.
@@ -189,6 +194,33 @@ def reached_distributions() -> set[str]:
             needed = requirements(metadata.requires(requirement.name) or [])
             queue.extend(r for r in needed if applies(r, environment, extras))
     return {name for name, _ in seen}
+
+
+def test_every_imported_package_is_declared() -> None:
+    content = project_file().project
+    shipped = requirements([*content.dependencies, *chain(*content.optional_dependencies.values())])
+    assert undeclared_packages(python_files("runtime/", "desktop/"), shipped) == set()
+    assert undeclared_packages(python_files("tests/", TRAINING_FOLDER), declared_requirements()) == set()
+
+
+def undeclared_packages(paths: list[Path], declared: list[Requirement]) -> set[str]:
+    """Return the packages that the modules import and none of the requirements brings."""
+    names = {canonicalize_name(requirement.name) for requirement in declared}
+    installed = metadata.packages_distributions()
+    packages = set[str]().union(*map(imported_packages, paths)) - OWN_PACKAGES - TRAINING_PACKAGES
+    return {name for name in packages if names.isdisjoint(map(canonicalize_name, installed.get(name, ())))}
+
+
+def imported_packages(path: Path) -> set[str]:
+    """Return the top-level packages that a module imports, but for the standard library and the training scripts."""
+    imported: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        match node:
+            case ast.Import(names=names):
+                imported.update(alias.name.partition(".")[0] for alias in names)
+            case ast.ImportFrom(module=str(module), level=0):
+                imported.add(module.partition(".")[0])
+    return imported - sys.stdlib_module_names - {script.stem for script in (ROOT / TRAINING_FOLDER).glob("*.py")}
 
 
 def test_the_build_is_pinned_too() -> None:
