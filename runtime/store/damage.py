@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import re
 import sqlite3
-import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
-from shutil import copyfile
+from shutil import copyfile, rmtree
 
 from runtime.store import failures, migrations, salvage
-from runtime.store.database import APPLICATION_ID, plain_connection, read_only_connection
+from runtime.store.database import APPLICATION_ID, DAMAGE_NOTE, plain_connection, read_only_connection
 from runtime.values.errors import StoreError
 
-COMPANIONS = ("", "-wal", "-shm")
+COMPANIONS = ("", "-wal", "-shm", "-journal")
 HEALTHY = "ok"
 INDEX_VERDICT = re.compile("inverted index for FTS5")  # newer SQLite checks it, too; it is mended when it is used
 Shape = set[tuple[str, ...]]
@@ -42,6 +41,8 @@ def damage_of(file: Path) -> str | None:
         if failures.comes_from_surroundings(error):
             raise failures.translation(error, file) from error
         return str(error)
+    except UnicodeDecodeError as error:
+        return f"its schema is unreadable: {error}"
 
 
 def _size(file: Path) -> int:
@@ -67,7 +68,10 @@ def _flaw(connection: sqlite3.Connection, file: Path) -> str | None:
     with closing(plain_connection(":memory:")) as model:
         migrations.migrate(model, migrations.STEPS[:version])
         differences = sorted(_shape(model) ^ _shape(connection))
-    return f"its tables are not as they should be: {differences[0]}" if differences else None
+    if differences:
+        return f"its tables are not as they should be: {differences[0]}"
+    notes = connection.execute("SELECT value FROM ui_state WHERE name = ?", (DAMAGE_NOTE,)).fetchall()
+    return str(notes[0][0], "utf-8", "replace") if notes else None
 
 
 def _shape(connection: sqlite3.Connection) -> Shape:
@@ -122,18 +126,22 @@ def replacement_for(file: Path, now_unix_ms: int) -> tuple[Path, int, int]:
     Raises:
         StoreError: the disk is full, or the folder cannot be written.
     """
-    fresh = file.with_name(file.name + ".new")
-    with failures.files_translated(file):
-        for leftover in _with_companions(fresh):
-            leftover.unlink()
-        with (
-            tempfile.TemporaryDirectory(dir=file.parent, prefix="salvage-") as folder,
-            failures.translated(fresh),
-            closing(plain_connection(str(fresh))) as target,
-        ):
-            chats, messages = _salvaged(_copied(file, Path(folder)), target, now_unix_ms)
+    fresh, workshop = file.with_name(file.name + ".new"), file.with_name(file.name + ".salvage")
+    with failures.files_translated(file), failures.translated(fresh):
+        _clear(fresh, workshop)  # what a process left that was killed here
+        workshop.mkdir()
+        with closing(plain_connection(str(fresh))) as target:
+            chats, messages = _salvaged(_copied(file, workshop), target, now_unix_ms)
             migrations.migrate(target)
+        rmtree(workshop)
     return fresh, chats, messages
+
+
+def _clear(fresh: Path, workshop: Path) -> None:
+    for leftover in _with_companions(fresh):
+        leftover.unlink()
+    if workshop.exists():
+        rmtree(workshop)
 
 
 def _copied(file: Path, folder: Path) -> Path:

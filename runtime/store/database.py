@@ -19,6 +19,7 @@ from runtime.values.errors import StoreError
 
 BUSY_TIMEOUT_S = 5.0
 APPLICATION_ID = 0x46544F4B  # "FTOK": tells our files from other programs' databases
+DAMAGE_NOTE = "store/damage"  # entry in `ui_state`: damage that only shows in use, for the next start to deal with
 LOG_LIMIT_BYTES = 16 * 1024 * 1024
 Parameters = Sequence[object] | Mapping[str, object]
 Row = TypeVar("Row")
@@ -38,6 +39,7 @@ class Database:
     def __init__(self, connection: sqlite3.Connection, file: Path) -> None:
         self.file = file
         self._connection = connection
+        self._damage = ""
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
@@ -90,7 +92,8 @@ class Database:
         try:
             return msgspec.convert(row, kind)
         except msgspec.ValidationError as error:
-            raise failures.damaged(self.file, str(error)) from error
+            self._damage = str(error)
+            raise failures.damaged(self.file, self._damage) from error
 
     def rebuild_search_index(self) -> None:
         """Make the search index anew from the messages: about 0.3 s for a megabyte of text."""
@@ -100,7 +103,12 @@ class Database:
     def close(self) -> None:
         """Close the connection; the last one to close moves the write-ahead log into the file."""
         with failures.translated(self.file):
-            self._connection.close()
+            try:
+                if self._damage:
+                    note = (DAMAGE_NOTE, self._damage.encode())
+                    self._connection.execute("INSERT OR REPLACE INTO ui_state (name, value) VALUES (?, ?)", note)
+            finally:
+                self._connection.close()
 
 
 def connect(file: Path) -> sqlite3.Connection:

@@ -11,6 +11,7 @@ import msgspec
 
 from runtime.values.errors import FirstTokenError, InternalError, StoreError
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)  # the latter where a message quotes a damaged schema
 INDEX_DAMAGE = ("SQLITE_CORRUPT_VTAB:", "SQLITE_CONSTRAINT:")  # the latter without a kind: only virtual tables do that
 DAMAGE = ("SQLITE_CORRUPT", "SQLITE_NOTADB")
 
@@ -59,6 +60,8 @@ def translated(file: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise translation(error, file) from error
+    except UnicodeDecodeError as error:
+        raise damaged(file, str(error)) from error
 
 
 @contextmanager

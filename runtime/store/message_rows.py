@@ -29,8 +29,8 @@ class MessageRow(msgspec.Struct, array_like=True, frozen=True):
     id: MessageId
     chat_id: ChatId
     parent_id: MessageId | None
-    role: Role
-    state: MessageState
+    role: str
+    state: str
     stop_reason: str | None
     created_unix_ms: int
     reasoning_ms: float | None
@@ -42,17 +42,17 @@ class MessageRow(msgspec.Struct, array_like=True, frozen=True):
     text: str
 
     def message(self, sibling_ids: tuple[MessageId, ...]) -> ChatMessage:
-        """Return the row as a value. Figures that a later version cannot read any more are left out."""
+        """Return the row as a value. What this version cannot make sense of is left out; the text never is."""
         return ChatMessage(
             id=self.id,
             chat_id=self.chat_id,
             parent_id=self.parent_id,
             sibling_ids=sibling_ids,
-            role=self.role,
+            role=Role.USER if self.role == Role.USER.value else Role.ASSISTANT,
             text=self.text,
             reasoning=self.reasoning,
             reasoning_ms=self.reasoning_ms,
-            state=self.state,
+            state=MessageState(self.state) if self.state in set(MessageState) else MessageState.INTERRUPTED,
             stop_reason=StopReason(self.stop_reason) if self.stop_reason in set(StopReason) else None,
             error=decoded(ErrorReport, self.error),
             model=self.model,
@@ -66,14 +66,14 @@ class ChunkRow(msgspec.Struct, array_like=True, frozen=True):
     """A piece of a reply that is being written."""
 
     message_id: MessageId
-    kind: TextKind
+    kind: str
     text: str
 
 
 def with_chunks(row: MessageRow, chunks: list[ChunkRow]) -> MessageRow:
     """Return the row with the pieces of its text that are still stored apart."""
-    answer = "".join(chunk.text for chunk in chunks if chunk.kind is TextKind.ANSWER)
-    reasoning = "".join(chunk.text for chunk in chunks if chunk.kind is TextKind.REASONING)
+    answer = "".join(chunk.text for chunk in chunks if chunk.kind != TextKind.REASONING.value)
+    reasoning = "".join(chunk.text for chunk in chunks if chunk.kind == TextKind.REASONING.value)
     return msgspec.structs.replace(row, text=row.text + answer, reasoning=row.reasoning + reasoning)
 
 

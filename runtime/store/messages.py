@@ -187,7 +187,7 @@ class Messages:
         return tuple(by_id[number].message(tree.siblings(number)) for number in message_ids if number in by_id)
 
     def _whole(self, row: MessageRow) -> MessageRow:
-        if row.state is not MessageState.STREAMING:
+        if row.state != MessageState.STREAMING.value:
             return row
         return with_chunks(row, chunks_of(self._database, row.id))
 

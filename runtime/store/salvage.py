@@ -12,11 +12,20 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from pathlib import Path
 
-from runtime.store.database import plain_connection
+from runtime.store import failures
+from runtime.store.database import DAMAGE_NOTE, plain_connection
 
 TABLES = ("chats", "messages", "choices", "reply_chunks", "token_times", "presets", "ui_state")
 MAX_SINGLE_LOOKUPS = 200_000
 GUESSED_SPAN = 20_000
+PYTHON_TYPES: dict[str, type[int | float | str | bytes]] = {"INTEGER": int, "REAL": float, "TEXT": str, "BLOB": bytes}
+ALLOWED: dict[str, tuple[int | str, ...]] = {
+    "role": ("assistant", "user"),
+    "state": ("interrupted", "streaming", "complete", "stopped", "failed"),
+    "kind": ("answer", "reasoning"),
+    "title_is_automatic": (0, 1),
+    "is_pinned": (0, 1),
+}
 RECOVERED_TITLE = "Recovered chat"
 TOLERANT = "PRAGMA writable_schema = ON"  # go on where the schema or the file's length is not as it should be
 SourceRow = tuple[object, ...]
@@ -27,7 +36,7 @@ def readable_version(source: sqlite3.Connection) -> int:
     try:
         source.execute(TOLERANT)
         (version,) = source.execute("PRAGMA user_version").fetchone()
-    except sqlite3.Error:
+    except failures.UNREADABLE:
         return 0
     return int(version)
 
@@ -37,7 +46,7 @@ def mend_schema(copy: Path, model: sqlite3.Connection) -> None:
 
     Where even that fails, the tables concerned stay unreadable.
     """
-    with suppress(sqlite3.Error), closing(plain_connection(str(copy))) as source:
+    with suppress(*failures.UNREADABLE), closing(plain_connection(str(copy))) as source:
         source.execute(TOLERANT)
         source.execute("DELETE FROM sqlite_master WHERE type <> 'table' AND name NOT LIKE 'sqlite_autoindex%'")
         for table in TABLES:
@@ -51,7 +60,7 @@ def mend_schema(copy: Path, model: sqlite3.Connection) -> None:
 def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
     try:
         return [name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,)).fetchall()]
-    except sqlite3.Error:
+    except failures.UNREADABLE:
         return []
 
 
@@ -84,7 +93,27 @@ def _copy_table(source: sqlite3.Connection, target: sqlite3.Connection, table: s
         try:
             target.execute(insertion, row[1:])
         except sqlite3.IntegrityError:
-            continue  # a value of the wrong type, or none where there must be one
+            _insert_mended(target, table, insertion, row[1:])
+
+
+def _insert_mended(target: sqlite3.Connection, table: str, insertion: str, row: SourceRow) -> None:
+    """Insert a row with something plausible in place of each value that its column cannot hold."""
+    types = target.execute('SELECT name, type, "notnull" FROM pragma_table_info(?)', (table,)).fetchall()
+    values = [
+        _plausible(value, str(name), str(kind), is_required=bool(required))
+        for value, (name, kind, required) in zip(row, types, strict=True)
+    ]
+    with suppress(sqlite3.IntegrityError):
+        target.execute(insertion, values)
+
+
+def _plausible(value: object, name: str, kind: str, *, is_required: bool) -> object:
+    allowed = ALLOWED.get(name)
+    if allowed is not None:
+        return value if value in allowed else allowed[0]
+    if isinstance(value, PYTHON_TYPES[kind]) or (value is None and not is_required):
+        return value
+    return PYTHON_TYPES[kind]() if is_required else None
 
 
 def _readable_rows(source: sqlite3.Connection, selection: str) -> Iterator[SourceRow]:
@@ -107,7 +136,7 @@ def _span(source: sqlite3.Connection) -> int:
     """Return how many ids to try where the end of a table cannot be read: as many as were ever given out."""
     try:
         (highest,) = source.execute("SELECT max(seq) FROM sqlite_sequence").fetchone()
-    except sqlite3.Error:
+    except failures.UNREADABLE:
         highest = None
     return highest + 1 if isinstance(highest, int) else GUESSED_SPAN
 
@@ -116,12 +145,12 @@ def _has_more(source: sqlite3.Connection, selection: str, low: int) -> bool:
     """Return whether rows above `low` exist or may exist, the table being damaged there."""
     try:
         return source.execute(f"{selection} WHERE rowid > {low} LIMIT 1").fetchone() is not None
-    except sqlite3.Error:
+    except failures.UNREADABLE:
         return True
 
 
 def _rows_until_damage(source: sqlite3.Connection, query: str) -> Iterator[SourceRow]:
-    with suppress(sqlite3.Error):
+    with suppress(*failures.UNREADABLE):
         yield from source.execute(query)
 
 
@@ -148,5 +177,6 @@ def _mend(target: sqlite3.Connection, now_unix_ms: int) -> None:
     target.execute(
         "DELETE FROM choices WHERE chat_id NOT IN (SELECT id FROM chats) OR child_id NOT IN (SELECT id FROM messages)"
     )
+    target.execute("DELETE FROM ui_state WHERE name = ?", (DAMAGE_NOTE,))
     target.execute("DELETE FROM reply_chunks WHERE message_id NOT IN (SELECT id FROM messages)")
     target.execute("DELETE FROM token_times WHERE message_id NOT IN (SELECT id FROM messages)")

@@ -37,7 +37,7 @@ class _HitRow(msgspec.Struct, array_like=True, frozen=True):
     chat_created_unix_ms: int
     chat_updated_unix_ms: int
     message_id: MessageId
-    role: Role
+    role: str
     created_unix_ms: int
     text: str
 
@@ -97,7 +97,7 @@ class Search:
                 yield MessageHit(
                     chat=row.chat().summary(),
                     message_id=row.message_id,
-                    role=row.role,
+                    role=Role.USER if row.role == Role.USER.value else Role.ASSISTANT,
                     created_unix_ms=row.created_unix_ms,
                     snippet=snippet(row.text, ranges),
                 )

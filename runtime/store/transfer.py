@@ -96,7 +96,7 @@ def _exported_chat(store: Store, chat_id: ChatId) -> ExportedChat:
 
 
 def _exported_message(store: Store, row: MessageRow, tree: ChatTree, places: dict[MessageId, int]) -> ExportedMessage:
-    is_streaming = row.state is MessageState.STREAMING
+    is_streaming = row.state == MessageState.STREAMING.value
     whole = with_chunks(row, chunks_of(store.database, row.id)) if is_streaming else row
     message = whole.message(())
     return ExportedMessage(

@@ -15,7 +15,7 @@ from random import Random
 import pytest
 
 from runtime.store.opening import Store, open_store
-from runtime.values.chat import MessageState
+from runtime.values.chat import MessageId, MessageState
 from runtime.values.errors import StoreError
 from runtime.values.generation import TextKind
 from tests.runtime.store.chat_examples import add_exchange, add_long_chat, texts
@@ -130,6 +130,43 @@ def test_salvage_keeps_what_a_hole_leaves(file: Path) -> None:
     opened.store.close()
 
 
+def test_a_value_of_the_wrong_type_costs_that_value_and_not_the_message(file: Path) -> None:
+    make_database(file)
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("PRAGMA writable_schema = ON")
+        (strict,) = connection.execute("SELECT sql FROM sqlite_master WHERE name = 'messages'").fetchone()
+        change = "UPDATE sqlite_master SET sql = ? WHERE name = 'messages'"
+        connection.execute(change, (strict.replace("STRICT", ""),))
+    with closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.executescript("PRAGMA ignore_check_constraints = ON; PRAGMA writable_schema = ON;")
+        connection.execute(
+            "UPDATE messages SET created_unix_ms = 'soon', state = 'cmmplete', stats = x'00' WHERE id = 7"
+        )
+        connection.execute(change, (strict,))
+
+    opened = open_store(file)
+    message = opened.store.messages.get(MessageId(7))
+    opened.store.close()
+    assert opened.damage is not None
+    assert opened.damage.salvaged_messages == 4 * QUESTIONS
+    assert message.text.startswith("chat 0 message 6")
+    assert (message.created_unix_ms, message.state, message.stats) == (0, MessageState.INTERRUPTED, None)
+
+
+def test_damage_that_only_shows_in_use_is_dealt_with_at_the_next_start(file: Path) -> None:
+    make_database(file)
+    opened = open_store(file)
+    with pytest.raises(StoreError, match="damaged"):
+        opened.store.database.rows(tuple[str], "SELECT id FROM messages")
+    opened.store.close()
+
+    again = open_store(file)
+    again.store.close()
+    assert again.damage is not None
+    assert again.damage.salvaged_messages == 4 * QUESTIONS
+    check_reopens(file)
+
+
 @pytest.mark.parametrize("seed", range(25))
 def test_flipped_bits_never_prevent_opening_or_reading(file: Path, seed: int) -> None:
     make_database(file)
@@ -171,6 +208,24 @@ def test_files_kept_aside_do_not_replace_each_other(file: Path) -> None:
         "chats.corrupt-20231114-221320.sqlite3",
     ]
     assert {path.read_bytes() for path in file.parent.glob("*corrupt*")} == {b"first", b"second", b"third"}
+
+
+def test_what_a_killed_salvage_left_is_cleared_away(file: Path) -> None:
+    make_database(file)
+    overwrite(0.5, 20_000)(file)
+    file.with_name(file.name + ".new").write_bytes(b"half a database")
+    file.with_name(file.name + ".new-journal").write_bytes(b"half a journal")
+    workshop = file.with_name(file.name + ".salvage")
+    workshop.mkdir()
+    (workshop / "copy.sqlite3").write_bytes(b"half a copy")
+
+    opened = open_store(file)
+    opened.store.close()
+    assert opened.damage is not None
+    assert opened.damage.salvaged_messages > 0
+    kept = Path(opened.damage.kept_aside).name
+    left = {path.name for path in file.parent.iterdir() if not path.name.startswith(kept)}
+    assert left == {file.name, f"{file.name}.lock"}
 
 
 def test_a_log_without_its_file_is_kept_aside(file: Path) -> None:
