@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-
-from markdown_it import MarkdownIt
-from markdown_it.rules_inline import StateInline
-from markdown_it.token import Token
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from desktop.chat.markdown.latex import latex_to_text
 from desktop.chat.markdown.run import Run, Style, merged
 from desktop.chat.markdown.safe_text import safe_text
+
+if TYPE_CHECKING:
+    from markdown_it import MarkdownIt
+    from markdown_it.rules_inline import StateInline
+    from markdown_it.token import Token
 
 MAX_FORMATTED_CHARACTERS = 20_000
 """A longer paragraph is shown without formatting: that bounds what one block can cost."""
@@ -32,9 +35,13 @@ _MATH_CLOSERS = {"\\(": "\\)", "\\[": "\\]", "$$": "$$", "$": "$"}
 class InlineParser:
     """Turns inline markdown into runs."""
 
-    def __init__(self) -> None:
-        self._markdown = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
-        self._markdown.inline.ruler.before("escape", "math", _math_rule)
+    @cached_property
+    def _markdown(self) -> MarkdownIt:
+        from markdown_it import MarkdownIt  # noqa: PLC0415 - slow to import, and not needed for the first paint
+
+        markdown = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+        markdown.inline.ruler.before("escape", "math", _math_rule)
+        return markdown
 
     def runs(self, source: str) -> tuple[Run, ...]:
         """Return the runs of `source`, none of them empty, no two neighbours alike."""

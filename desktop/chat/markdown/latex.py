@@ -21,7 +21,7 @@ _SYMBOLS = _pairs(
     mu μ nu ν xi ξ pi π rho ρ sigma σ tau τ upsilon υ phi ϕ varphi φ chi χ psi ψ omega ω Gamma Γ Delta Δ Theta Θ
     Lambda Λ Xi Ξ Pi Π Sigma Σ Upsilon Υ Phi Φ Psi Ψ Omega Ω cdot · ast ∗ star ⋆ circ ∘ bullet • oplus ⊕ otimes ⊗
     odot ⊙ setminus ∖ emptyset ∅ varnothing ∅ forall ∀ exists ∃ neg ¬ lnot ¬ top ⊤ bot ⊥ uparrow ↑ downarrow ↓ infty ∞
-    partial ∂ nabla ∇ sum ∑ prod ∏ int ∫ iint ∬ oint ∮ ldots … cdots ⋯ dots … vdots ⋮ ddots ⋱ prime ′ ell ℓ hbar ℏ Re ℜ
+    partial ∂ nabla ∇ ldots … cdots ⋯ dots … vdots ⋮ ddots ⋱ prime ′ ell ℓ hbar ℏ Re ℜ
     Im ℑ aleph ℵ angle ∠ langle ⟨ rangle ⟩ lfloor ⌊ rfloor ⌋ lceil ⌈ rceil ⌉ degree ° dagger † triangle △ square □
     checkmark ✓ surd √ lVert ‖ rVert ‖ Vert ‖ vert | lbrace { rbrace }"""
 )
@@ -36,6 +36,7 @@ _FUNCTIONS = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log 
 _WORDS: dict[str, str] = {
     **_SYMBOLS,
     **{name: f" {symbol} " for name, symbol in _RELATIONS.items()},
+    **{"sum": " ∑", "prod": " ∏", "int": " ∫", "iint": " ∬", "oint": " ∮"},
     **{name: name for name in (*_FUNCTIONS.split(), *"{}$%#_|")},
     **dict.fromkeys((",", ";", ":", " ", "quad", "qquad"), " "),
     **dict.fromkeys(("left", "right", "big", "Big", "bigg", "Bigg", "displaystyle", "textstyle", "limits", "!"), ""),

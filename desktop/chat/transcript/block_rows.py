@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 
 from desktop.chat.markdown.block import Block, BlockKind, ListItem
 from desktop.chat.markdown.block_starts import column_alignments, split_row
@@ -87,7 +86,9 @@ class CodeRows(BlockRows):
             rows.append(CodeRow(block, index * LINES_A_ROW, self._look, self._shared))
         for row in rows[changed_from:]:
             part = lines[row.first_line : row.first_line + LINES_A_ROW]
-            row.update(block, part, is_last=row is rows[-1])
+            row.update(part, is_last=row is rows[-1])
+        for row in rows:
+            row.block = block
         self._header.update(block)
         self.rows = [self._header, *rows]
 
@@ -122,6 +123,8 @@ class TableRows(BlockRows):
             self._table_rows.append(row)
         for row in self._table_rows[len(self._sources) - 1 if self._sources else 0 :]:
             row.is_last = row is self._table_rows[-1]
+        for row in self._table_rows:
+            row.block = block
         self._sources = sources
         self.rows = list(self._table_rows)
 
@@ -129,9 +132,9 @@ class TableRows(BlockRows):
 class BlockRowFactory:
     """Makes the rows of blocks under one look."""
 
-    def __init__(self, look: Look) -> None:
+    def __init__(self, look: Look, parser: InlineParser) -> None:
         self.look = look
-        self._parser = InlineParser()
+        self._parser = parser
 
     def rows_of(self, block: Block) -> BlockRows:
         """Return the rows of `block`."""
@@ -167,11 +170,3 @@ def _is_tight_list(above: Block, below: Block) -> bool:
     """Tell whether `below` follows `above` in a list without a blank line between them."""
     in_list = any(isinstance(container, ListItem) for container in (*above.containers[:1], *below.containers[:1]))
     return in_list and not below.after_blank_line and bool(above.containers) and bool(below.containers)
-
-
-def changed_rows(before: Sequence[Row], after: Sequence[Row]) -> int:
-    """Return the index of the first row that is not the same object in both."""
-    for index, (old, new) in enumerate(zip(before, after, strict=False)):
-        if old is not new:
-            return index
-    return min(len(before), len(after))

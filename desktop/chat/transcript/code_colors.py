@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from pygments.lexers import get_lexer_by_name
-from pygments.token import Comment, Keyword, Name, Number, Operator, String, _TokenType, is_token_subtype
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from desktop.chat.transcript.look import SyntaxColors
 from desktop.chat.transcript.row import utf16_length
+
+if TYPE_CHECKING:
+    from pygments.lexer import Lexer
 
 MAX_COLORED_CHARACTERS = 8000
 """More than this in one go is left without colours: forty lines of code hold less, a minified file does not matter."""
@@ -26,28 +29,38 @@ LANGUAGES = frozenset(_NAMES.split())
 
 _PROBE = "\nfirsttokenprobe\n"
 
+# Pygments' token types by their names, the more special first.
 _FAMILIES = (
-    (Comment, "comment"),
-    (String, "string"),
-    (Number, "number"),
-    (Operator.Word, "keyword"),
-    (Operator, "operator"),
-    (Keyword, "keyword"),
-    (Name.Tag, "keyword"),
-    (Name.Function, "name"),
-    (Name.Class, "name"),
-    (Name.Decorator, "operator"),
-    (Name.Builtin, "operator"),
+    ("Token.Comment", "comment"),
+    ("Token.Literal.String", "string"),
+    ("Token.Literal.Number", "number"),
+    ("Token.Operator.Word", "keyword"),
+    ("Token.Operator", "operator"),
+    ("Token.Keyword", "keyword"),
+    ("Token.Name.Tag", "keyword"),
+    ("Token.Name.Function", "name"),
+    ("Token.Name.Class", "name"),
+    ("Token.Name.Decorator", "operator"),
+    ("Token.Name.Builtin", "operator"),
 )
+_MAY_SPAN_LINES = ("Token.Comment", "Token.Literal.String")
 
 
 class CodeColors:
     """Colours the code of one block, in one language."""
 
     def __init__(self, language: str, colors: SyntaxColors) -> None:
-        self._lexer = get_lexer_by_name(language.lower()) if language.lower() in LANGUAGES else None
+        self._language = language.lower()
         self._colors = colors
-        self._known: dict[_TokenType, str] = {}
+        self._known: dict[str, str] = {}
+
+    @cached_property
+    def _lexer(self) -> Lexer | None:
+        if self._language not in LANGUAGES:
+            return None
+        from pygments.lexers import get_lexer_by_name  # noqa: PLC0415 - slow to import; many chats have no code
+
+        return get_lexer_by_name(self._language)
 
     def colored(self, lines: list[str], opener: str = "") -> tuple[list[list[Colored]], str]:
         """Return the coloured parts of each line, and the opener for the lines that follow.
@@ -64,20 +77,20 @@ class CodeColors:
         place = _Place(lines, parts, before.count("\n"))
         open_since: int | None = None
         for start, token, value in self._lexer.get_tokens_unprocessed(text + _PROBE):
-            place.take(value[: max(len(text) - start, 0)], self._color_of(token))
-            goes_on = is_token_subtype(token, String) or is_token_subtype(token, Comment)
-            open_since = (start if open_since is None else open_since) if goes_on else None
+            name = str(token)
+            place.take(value[: max(len(text) - start, 0)], self._color_of(name))
+            open_since = (start if open_since is None else open_since) if name.startswith(_MAY_SPAN_LINES) else None
             if start + len(value) > len(text) + 1:
                 break  # this token is the probe, or has swallowed it
         if open_since is None:
             return parts, ""
         return parts, text[text.rfind("\n", 0, open_since) + 1 :].partition("\n")[0]
 
-    def _color_of(self, token: _TokenType) -> str:
-        if token not in self._known:
-            names = (name for family, name in _FAMILIES if is_token_subtype(token, family))
-            self._known[token] = getattr(self._colors, next(names, ""), "")
-        return self._known[token]
+    def _color_of(self, token_name: str) -> str:
+        if token_name not in self._known:
+            names = (name for family, name in _FAMILIES if token_name.startswith(family))
+            self._known[token_name] = getattr(self._colors, next(names, ""), "")
+        return self._known[token_name]
 
 
 class _Place:

@@ -6,6 +6,8 @@ is complete.
 
 from __future__ import annotations
 
+from math import ceil
+
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QTextOption
 
@@ -16,7 +18,7 @@ from desktop.chat.transcript.containers import indent_of, paint_containers
 from desktop.chat.transcript.document import RunsDocument
 from desktop.chat.transcript.line_highlighter import LineHighlighter
 from desktop.chat.transcript.look import CODE_LINE_HEIGHT_PERCENT, Look
-from desktop.chat.transcript.row import Row, RowControl, RowState, Sideways, TextRow
+from desktop.chat.transcript.row import Row, RowControl, RowState, Sideways, Span, TextRow, line_around
 
 LINES_A_ROW = 40
 TAB_CHARACTERS = 4
@@ -70,8 +72,7 @@ class CodeRow(TextRow):
     """Up to forty lines of a code block."""
 
     def __init__(self, block: Block, first_line: int, look: Look, shared: CodeBlockState) -> None:
-        super().__init__()
-        self.block = block
+        super().__init__(block)
         self.sideways = shared.sideways
         self.first_line = first_line
         self.is_last = True
@@ -84,9 +85,8 @@ class CodeRow(TextRow):
         self._highlighter: LineHighlighter | None = None
         self._opener_after: str | None = None
 
-    def update(self, block: Block, lines: list[str], *, is_last: bool) -> None:
+    def update(self, lines: list[str], *, is_last: bool) -> None:
         """Show these lines of a block that has grown."""
-        self.block = block
         if (lines, is_last) == (self.lines, self.is_last):
             return
         line_completed = len(lines) != len(self.lines)
@@ -105,7 +105,7 @@ class CodeRow(TextRow):
         """Lay the lines out."""
         document = self._laid_out()
         view = width - self._indent - 2 * self._padding
-        self.height = document.size().height() + self._bottom_padding()
+        self.height = ceil(document.size().height()) + self._bottom_padding()
         widest = max(document.idealWidth(), self._shared.longest_line * self._look.code_character_width)
         self._shared.sideways.fit(widest, view)
         super().measure(width)
@@ -143,6 +143,15 @@ class CodeRow(TextRow):
         """Return where that handle moves."""
         left = self._indent + self._padding
         return QRectF(left, self.height - BAR_HEIGHT - 3, width - left - self._padding, BAR_HEIGHT)
+
+    def bar_ratio(self, width: float) -> float:
+        """Return how many px of content a px of that handle stands for."""
+        track = self.bar_track(width).width() - self.bar(width).width()
+        return self._shared.sideways.hidden / track if track > 0 else 0.0
+
+    def paragraph_at(self, offset: int) -> Span:
+        """Return the line around `offset`."""
+        return line_around(self.plain_text(), offset)
 
     def plain_text(self) -> str:
         """Return the lines."""

@@ -9,6 +9,7 @@ from PySide6.QtGui import (
     QAbstractTextDocumentLayout,
     QColor,
     QFont,
+    QFontMetricsF,
     QPainter,
     QTextBlock,
     QTextBlockFormat,
@@ -29,18 +30,22 @@ CARET_WIDTH = 2.0
 class RunsDocument(QTextDocument):
     """Styled runs of text, laid out by Qt; the runs can change at their end at the cost of the change."""
 
-    def __init__(self, look: Look, font: QFont, *, line_height_percent: float) -> None:
+    def __init__(self, look: Look, font: QFont, *, line_height_percent: float, is_centered: bool = False) -> None:
         super().__init__()
         self._look = look
         self._runs: tuple[Run, ...] = ()
         self._text = ""
         self._code_spans: list[Span] = []
         self._chips: list[QRectF] | None = None
+        # Qt puts what a line is higher than its text below the text; half of it belongs above.
+        self._lead = QPointF(0, QFontMetricsF(font).height() * (line_height_percent / 100 - 1) / 2)
         self.setDocumentMargin(0)
         self.setUndoRedoEnabled(False)
         self.setDefaultFont(font)
         block_format = QTextBlockFormat()
         block_format.setLineHeight(line_height_percent, QTextBlockFormat.LineHeightTypes.ProportionalHeight.value)
+        if is_centered:
+            block_format.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         QTextCursor(self).setBlockFormat(block_format)
 
     def loadResource(self, _kind: int, _name: QUrl | str) -> object:
@@ -94,6 +99,8 @@ class RunsDocument(QTextDocument):
 
     def paint(self, painter: QPainter, state: RowState) -> None:
         """Paint the text with its selection and hits, top left corner at the painter's origin."""
+        state = state.moved(0, -self._lead.y())
+        painter.translate(self._lead)
         self._paint_chips(painter, state.clip)
         context = QAbstractTextDocumentLayout.PaintContext()
         context.palette = self._look.palette
@@ -101,16 +108,17 @@ class RunsDocument(QTextDocument):
         context.selections = self._selections(state)
         self.documentLayout().draw(painter, context)
         if state.shows_caret:
-            end = self.caret_rect(self.characterCount() - 1)
+            end = self.caret_rect(self.characterCount() - 1).translated(-self._lead)
             painter.fillRect(QRectF(end.x() + 1, end.y(), CARET_WIDTH, end.height()), QColor(self._look.colors.accent))
+        painter.translate(-self._lead)
 
     def offset_at(self, point: QPointF) -> int:
         """Return the place in the text nearest to a point."""
-        return max(self.documentLayout().hitTest(point, Qt.HitTestAccuracy.FuzzyHit), 0)
+        return max(self.documentLayout().hitTest(point - self._lead, Qt.HitTestAccuracy.FuzzyHit), 0)
 
     def link_at(self, point: QPointF) -> str:
         """Return the address of the link at a point."""
-        return self.documentLayout().anchorAt(point)
+        return self.documentLayout().anchorAt(point - self._lead)
 
     def caret_rect(self, offset: int) -> QRectF:
         """Return where a caret would stand at `offset`."""
@@ -120,10 +128,10 @@ class RunsDocument(QTextDocument):
         layout = block.layout()
         line = layout.lineForTextPosition(offset - block.position())
         if not line.isValid():
-            return QRectF(0, 0, 0, self._look.line_height)
+            return QRectF(0, self._lead.y(), 0, self._look.unit)
         x = _line_x(line.cursorToX(offset - block.position()))
-        top = self.documentLayout().blockBoundingRect(block).topLeft()
-        return QRectF(top.x() + x, top.y() + line.y(), 0, line.height())
+        top = self.documentLayout().blockBoundingRect(block).topLeft() + self._lead
+        return QRectF(top.x() + x, top.y() + line.y(), 0, line.ascent() + line.descent())
 
     def _grown_run(self, runs: tuple[Run, ...], same: int) -> Run | None:
         """Return what the last run shown has gained, if it has only gained text."""
@@ -193,8 +201,7 @@ def _line_rects(block: QTextBlock, span: Span) -> list[QRectF]:
         first, last = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
         if first < last:
             left, right = sorted((_line_x(line.cursorToX(first)), _line_x(line.cursorToX(last))))
-            text_top = line.y() + line.height() - line.ascent() - line.descent()
-            rects.append(QRectF(left - 2, text_top, right - left + 4, line.ascent() + line.descent()))
+            rects.append(QRectF(left - 2, line.y(), right - left + 4, line.ascent() + line.descent()))
     return rects
 
 

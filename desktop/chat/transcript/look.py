@@ -9,8 +9,10 @@ from desktop.chat.markdown.run import Style
 from desktop.theme.theme import Theme
 
 HEADING_SCALES = (1.5, 1.3, 1.15, 1.05, 1.0, 0.95)
+INLINE_CODE_SCALE = 0.9
+"""Small enough that a line with code in it is no higher than one without."""
 LINE_HEIGHT_PERCENT = 138
-CODE_LINE_HEIGHT_PERCENT = 125
+CODE_LINE_HEIGHT_PERCENT = 110
 
 
 class SyntaxColors(msgspec.Struct, frozen=True):
@@ -29,7 +31,7 @@ DARK_SYNTAX = SyntaxColors("#d38ae8", "#9fd07f", "#939aa6", "#6fb5f5", "#dda56c"
 
 
 class Look:
-    """How the transcript looks under one theme.
+    """How the transcript looks under one theme; muted, for the reasoning.
 
     Attributes:
         text_font: of running text.
@@ -42,13 +44,14 @@ class Look:
         unit: the distance that all others are fractions of, px.
     """
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self, theme: Theme, *, is_muted: bool = False) -> None:
         fonts = theme.fonts
         self.theme = theme
         self.colors = theme.colors
         self.syntax = DARK_SYNTAX if theme.colors.dark else LIGHT_SYNTAX
         self.text_font = fonts.text()
         self.code_font = fonts.code()
+        self.inline_code_font = fonts.code(INLINE_CODE_SCALE)
         self.small_font = fonts.text(0.86)
         self.bold_small_font = fonts.text(0.86, weight=QFont.Weight.DemiBold)
         metrics = QFontMetricsF(self.text_font)
@@ -58,13 +61,9 @@ class Look:
         self.code_line_height = code_metrics.height() * CODE_LINE_HEIGHT_PERCENT / 100
         self.code_character_width = code_metrics.horizontalAdvance("0")
         self.unit = metrics.height()
-        self.palette = _palette(theme)
+        self.palette = _palette(theme.colors.muted if is_muted else theme.colors.text)
         self._formats: dict[tuple[Style, bool], QTextCharFormat] = {}
         self._metrics: dict[Style, QFontMetricsF] = {}
-
-    def color(self, name: str) -> QColor:
-        """Return a colour from its "#rrggbb" form."""
-        return QColor(name)
 
     def distance(self, units: float) -> float:
         """Return a distance in px that follows the size of text."""
@@ -84,7 +83,7 @@ class Look:
     def text_width(self, text: str, style: Style) -> float:
         """Return the width in px of a line of running text in `style`."""
         if style not in self._metrics:
-            font = QFont(self.code_font if style & Style.CODE else self.text_font)
+            font = QFont(self.inline_code_font if style & Style.CODE else self.text_font)
             if style & Style.BOLD:
                 font.setWeight(QFont.Weight.DemiBold)
             font.setItalic(bool(style & Style.ITALIC))
@@ -104,17 +103,16 @@ class Look:
         if style & Style.STRIKE:
             text_format.setFontStrikeOut(True)
         if style & Style.CODE:
-            text_format.setFontFamilies([self.code_font.family()])
-            text_format.setFontPointSize(self.code_font.pointSizeF())
+            text_format.setFontFamilies([self.inline_code_font.family()])
+            text_format.setFontPointSize(self.inline_code_font.pointSizeF())
         if is_link:
             text_format.setForeground(QColor(self.colors.accent))
             text_format.setFontUnderline(True)
         return text_format
 
 
-def _palette(theme: Theme) -> QPalette:
+def _palette(text_color: str) -> QPalette:
     """Return the palette that documents are painted with."""
     palette = QPalette()
-    palette.setColor(QPalette.ColorRole.Text, QColor(theme.colors.text))
-    palette.setColor(QPalette.ColorRole.Link, QColor(theme.colors.accent))
+    palette.setColor(QPalette.ColorRole.Text, QColor(text_color))
     return palette

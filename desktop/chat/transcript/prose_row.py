@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 from PySide6.QtCore import QPointF, QRectF
-from PySide6.QtGui import QColor, QFont, QPainter
+from PySide6.QtGui import QColor, QPainter
 
 from desktop.chat.markdown.block import Block, BlockKind
 from desktop.chat.markdown.growing_text import GrowingText
@@ -23,8 +25,7 @@ class ProseRow(TextRow):
     """Running text."""
 
     def __init__(self, block: Block, look: Look, parser: InlineParser) -> None:
-        super().__init__()
-        self.block = block
+        super().__init__(block)
         self._look = look
         self._parser = parser
         self._growing: GrowingText | None = None
@@ -51,12 +52,16 @@ class ProseRow(TextRow):
         """Break lines at `width` px."""
         document = self._laid_out()
         document.set_width(max(width - self._indent, 40))
-        self.height = document.size().height()
+        self.height = ceil(document.size().height())
         super().measure(width)
 
     def natural_width(self) -> float:
         """Return the width in px of the longest line, as the lines are broken now."""
         return self._laid_out().idealWidth() + self._indent
+
+    def is_right_to_left(self) -> bool:
+        """Tell whether the text runs from right to left."""
+        return self._laid_out().is_right_to_left()
 
     def release(self) -> None:
         """Drop the document."""
@@ -101,6 +106,10 @@ class ProseRow(TextRow):
         """Return the address that a point leads to."""
         return self._laid_out().link_at(point - QPointF(self._text_left(), 0))
 
+    def links(self) -> list[str]:
+        """Return the addresses in the text."""
+        return [run.address for run in self._runs() if run.address]
+
     def _text_left(self) -> float:
         return 0.0 if self._laid_out().is_right_to_left() else self._indent
 
@@ -116,15 +125,14 @@ class ProseRow(TextRow):
 
     def _laid_out(self) -> RunsDocument:
         if self._document is None:
-            self._document = RunsDocument(self._look, self._font(), line_height_percent=self._line_height_percent())
+            self._document = RunsDocument(
+                self._look,
+                self._look.heading_font(self.block.level) if self.block.level else self._look.text_font,
+                line_height_percent=HEADING_LINE_HEIGHT_PERCENT if self.block.level else LINE_HEIGHT_PERCENT,
+                is_centered=self.block.kind is BlockKind.MATH,
+            )
             self._document.set_runs(self._runs())
         return self._document
-
-    def _font(self) -> QFont:
-        return self._look.heading_font(self.block.level) if self.block.level else self._look.text_font
-
-    def _line_height_percent(self) -> float:
-        return HEADING_LINE_HEIGHT_PERCENT if self.block.level else LINE_HEIGHT_PERCENT
 
 
 class RuleRow(Row):

@@ -13,6 +13,8 @@ from enum import Enum, auto
 from PySide6.QtCore import QPointF, QRectF, QTextBoundaryFinder
 from PySide6.QtGui import QPainter
 
+from desktop.chat.markdown.block import Block
+
 Span = tuple[int, int]
 """Start and end of text in a row, in UTF-16 code units, as Qt counts."""
 
@@ -104,6 +106,9 @@ class Row:
         """Tell whether `height` is exact at `width`."""
         return self._measured_width == width
 
+    def estimate(self, width: float) -> None:
+        """Set `height` to a guess that costs next to nothing; a fixed height stays."""
+
     def measure(self, width: float) -> None:
         """Lay the row out at `width` px and make `height` exact."""
         self._measured_width = width
@@ -124,7 +129,15 @@ class Row:
 
 
 class TextRow(Row, ABC):
-    """A row with text that can be selected, searched and copied."""
+    """A row with text that can be selected, searched and copied.
+
+    Attributes:
+        block: the block that the row shows, or shows a part of.
+    """
+
+    def __init__(self, block: Block) -> None:
+        super().__init__()
+        self.block = block
 
     @abstractmethod
     def plain_text(self) -> str:
@@ -142,6 +155,10 @@ class TextRow(Row, ABC):
     def link_at(self, point: QPointF) -> str:
         """Return the address that a point leads to; nothing if it leads nowhere."""
 
+    def links(self) -> list[str]:
+        """Return the addresses in the text."""
+        return []
+
     def length(self) -> int:
         """Return the length of the text in UTF-16 code units."""
         return utf16_length(self.plain_text())
@@ -149,6 +166,10 @@ class TextRow(Row, ABC):
     def copied_text(self, start: int, end: int) -> str:
         """Return what copying a span gives; a list item copied from its start has its marker."""
         return utf16_slice(self.plain_text(), start, end)
+
+    def paragraph_at(self, offset: int) -> Span:  # noqa: ARG002 - a row is a paragraph, unless it says otherwise
+        """Return the paragraph around `offset`."""
+        return 0, self.length()
 
     def word_at(self, offset: int) -> Span:
         """Return the word around `offset`."""
@@ -174,3 +195,10 @@ def word_around(text: str, offset: int) -> Span:
     start = offset if finder.isAtBoundary() and offset < utf16_length(text) else max(finder.toPreviousBoundary(), 0)
     finder.setPosition(start)
     return start, max(finder.toNextBoundary(), start)
+
+
+def line_around(text: str, offset: int) -> Span:
+    """Return the line around `offset`."""
+    before, after = utf16_slice(text, 0, offset), utf16_slice(text, offset, utf16_length(text))
+    start = utf16_length(before[: before.rfind("\n") + 1])
+    return start, offset + utf16_length(after.partition("\n")[0])

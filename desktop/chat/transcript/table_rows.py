@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from math import ceil
 
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QPainter, QTextOption
@@ -79,6 +80,10 @@ class TableCell:
             shows_caret=False,
         )
 
+    def links(self) -> list[str]:
+        """Return the addresses in the text."""
+        return [run.address for run in self._runs if run.address]
+
     def release(self) -> None:
         """Drop the document."""
         self._document = None
@@ -93,8 +98,7 @@ class TableRow(TextRow):
     """One row of a table; its text is that of its cells with tabs between."""
 
     def __init__(self, block: Block, cells: list[tuple[Run, ...]], columns: TableColumns, look: Look) -> None:
-        super().__init__()
-        self.block = block
+        super().__init__(block)
         self.is_head = False
         self.is_last = False
         self.sideways = columns.sideways
@@ -128,7 +132,7 @@ class TableRow(TextRow):
         for cell, column_width in zip(self._cells, widths, strict=True):
             height = max(height, cell.place(left + padding, column_width - 2 * padding))
             left += column_width
-        self.height = height + 2 * self._padding_y
+        self.height = ceil(height) + 2 * self._padding_y
         super().measure(width)
 
     def release(self) -> None:
@@ -171,6 +175,10 @@ class TableRow(TextRow):
         x, y = point.x() - self._table_left(), point.y() - self._padding_y
         links = (c.document().link_at(QPointF(x - c.left, y)) for c in self._cells if 0 <= x - c.left <= c.width)
         return next(links, "")
+
+    def links(self) -> list[str]:
+        """Return the addresses in the cells."""
+        return [address for cell in self._cells for address in cell.links()]
 
     def _table_left(self) -> float:
         return self._indent - self._columns.sideways.offset

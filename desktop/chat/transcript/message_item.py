@@ -1,0 +1,311 @@
+"""A message in the transcript: its rows, made when it first comes into view, and where they stand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import msgspec
+from PySide6.QtCore import QCoreApplication, QRectF
+
+from desktop.chat.markdown.block import Block
+from desktop.chat.markdown.safe_text import safe_text
+from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow, ShowMoreRow, StatusRow
+from desktop.chat.transcript.code_rows import CodeHeaderRow, CodeRow
+from desktop.chat.transcript.message_body import COLLAPSED_LINES, BodyMaker, BodyText, MessageBody, is_long
+from desktop.chat.transcript.message_view import MessageAction, MessageView
+from desktop.chat.transcript.prose_row import ProseRow
+from desktop.chat.transcript.row import Row, TextRow
+from desktop.chat.transcript.row_stack import RowStack
+from runtime.values.chat import MessageState
+from runtime.values.generation import TextKind
+from runtime.values.prompt import Role
+
+BUBBLE_SHARE = 0.8
+BUBBLE_PADDING_X, BUBBLE_PADDING_Y = 0.85, 0.5
+REASONING_GAP = 0.55
+GAP_BELOW_USER, GAP_BELOW_REPLY = 0.15, 1.0
+CHARACTERS_COUNTED = 20_000
+"""How much of a text is looked at to guess its height; a guess needs no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """The column that messages stand in.
+
+    Attributes:
+        left: px from the viewport's edge.
+        width: px.
+        is_mirrored: whether the user's side is the left.
+        retry_width: px that a Retry button takes.
+        buttons_width: px that the buttons beside a message take.
+    """
+
+    left: float
+    width: float
+    is_mirrored: bool
+    retry_width: float
+    buttons_width: float
+
+
+class MessageItem:
+    """A message: what is known of it, and its rows.
+
+    Attributes:
+        view: what is known of it.
+        stack: its rows; empty before it comes into view.
+        shows_reasoning: whether the reasoning is unfolded.
+        shows_all: whether all of a long text is shown.
+    """
+
+    def __init__(self, view: MessageView, maker: BodyMaker, column: Column) -> None:
+        self.view = view
+        self.stack = RowStack()
+        self.shows_reasoning = False
+        self.shows_all = False
+        self._maker = maker
+        self._column = column
+        self._body: MessageBody | None = None
+        self._head: ReasoningRow | None = None
+        self._received: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
+        self._estimated_height = self._estimate()
+
+    @property
+    def height(self) -> float:
+        """Px; an estimate before the rows have been measured."""
+        return self.stack.height if self.stack.rows else self._estimated_height
+
+    @property
+    def gap_below(self) -> float:
+        """Px to the next message."""
+        return self._maker.look.distance(GAP_BELOW_USER if self.is_user else GAP_BELOW_REPLY)
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether more text is to come."""
+        return self.view.state is MessageState.STREAMING
+
+    @property
+    def is_user(self) -> bool:
+        """Whether the user wrote it."""
+        return self.view.role is Role.USER
+
+    # content
+
+    def build(self) -> None:
+        """Make the rows, unless they are there."""
+        if self._body is None:
+            text = BodyText(self.view.role, self.answer(), self.reasoning(), self.is_streaming)
+            self._body = MessageBody(text, self._maker, shows_reasoning=self.shows_reasoning, shows_all=self.shows_all)
+            self._compose(self._body, 0)
+
+    def forget_rows(self) -> None:
+        """Have the rows made anew."""
+        self._estimated_height = self.height
+        self._body = self._head = None
+        self.stack = RowStack()
+
+    def append(self, text: str, kind: TextKind) -> int:
+        """Take more text of a reply under way; return the index of the first row that may have changed."""
+        self._received[kind].append(text)
+        if self._body is None:
+            self.build()
+            return 0
+        first = self._body.append(text, kind)
+        return self._compose(self._body, len(self._body.rows) if first is None else first)
+
+    def answer(self) -> str:
+        """Return the answer as far as it is there."""
+        return self.view.text + "".join(self._received[TextKind.ANSWER])
+
+    def reasoning(self) -> str:
+        """Return the reasoning as far as it is there."""
+        return self.view.reasoning + "".join(self._received[TextKind.REASONING])
+
+    def update(self, view: MessageView) -> None:
+        """Take what is known now; rows whose text stays, stay."""
+        was_streaming, text_before = self.is_streaming, (self.answer(), self.reasoning())
+        if was_streaming and view.state is MessageState.STREAMING:
+            view = msgspec.structs.replace(view, text=self.view.text, reasoning=self.view.reasoning)
+        else:
+            self._received = {kind: [] for kind in self._received}
+        self.view = view
+        if self._body is None:
+            self._estimated_height = self._estimate()
+        elif (self.answer(), self.reasoning()) != text_before:
+            self.forget_rows()
+            self.build()
+        else:
+            first = self._body.finish() if was_streaming and not self.is_streaming else len(self._body.rows)
+            self._compose(self._body, first)
+
+    def unfold(self) -> None:
+        """Show all there is: the reasoning, and all of a long text."""
+        if not (self.shows_reasoning and self.shows_all):
+            self.shows_reasoning = self.shows_all = True
+            self.forget_rows()
+
+    def set_maker(self, maker: BodyMaker) -> None:
+        """Look different from now on."""
+        self._maker = maker
+        self.forget_rows()
+
+    def fold_reasoning(self) -> None:
+        """Show the reasoning, or hide it."""
+        self.shows_reasoning = not self.shows_reasoning
+        self.forget_rows()
+        self.build()
+
+    def fold_text(self) -> None:
+        """Show all of a long text, or only its beginning."""
+        self.shows_all = not self.shows_all
+        self.forget_rows()
+        self.build()
+
+    @property
+    def is_long(self) -> bool:
+        """Whether it is a text of the user of which only the beginning is shown at first."""
+        return self.is_user and is_long(self.view.text)
+
+    def code_of(self, index: int) -> Block | None:
+        """Return the code block that a row belongs to; None if it belongs to none."""
+        row = self.stack.rows[index]
+        return row.block if isinstance(row, CodeHeaderRow | CodeRow) else None
+
+    def code_blocks(self) -> list[Block]:
+        """Return all code blocks that are shown."""
+        return [row.block for row in self.stack.rows if isinstance(row, CodeHeaderRow)]
+
+    def links(self) -> list[str]:
+        """Return all addresses that are shown, each once."""
+        rows = [row for row in self.stack.rows if isinstance(row, TextRow)]
+        return list(dict.fromkeys(link for row in rows for link in row.links()))
+
+    def markdown_of(self, first: int, last: int) -> str:
+        """Return the source of the blocks that the rows from `first` to `last` belong to."""
+        if self._body is None:
+            return ""
+        answer_starts = (1 if self._head else 0) + self._body.first_answer_row()
+        sources = (
+            (self.reasoning(), self.stack.rows[first : min(last + 1, answer_starts)]),
+            (self.answer(), self.stack.rows[max(first, answer_starts) : last + 1]),
+        )
+        parts = []
+        for source, rows in sources:
+            blocks = [row.block for row in rows if isinstance(row, TextRow)]
+            if blocks:
+                parts.append(safe_text(source)[blocks[0].start : blocks[-1].end])
+        return "\n\n".join(parts)
+
+    # geometry
+
+    def set_column(self, column: Column) -> None:
+        """Stand in another column; rows keep their heights until they come into view."""
+        self._column = column
+
+    def measure(self, top: float, bottom: float) -> bool:
+        """Make what stands between `top` and `bottom` px exact; tell whether the height changed."""
+        before = self.height
+        self.build()
+        changed = self.stack.measure(top, bottom, self.width_of)
+        return changed or self.height != before
+
+    def box_of(self, index: int) -> QRectF:
+        """Return where a row is painted: x from the viewport's edge, y from the message's top."""
+        row, top = self.stack.rows[index], self.stack.tops[index]
+        if not self._is_in_bubble(row):
+            return QRectF(self._column.left, top, self._column.width, row.height)
+        width, bubble = self.width_of(row), self.bubble()
+        padding = self._maker.look.distance(BUBBLE_PADDING_X)
+        if isinstance(row, ProseRow) and row.is_right_to_left():
+            return QRectF(bubble.right() - padding - width, top, width, row.height)
+        return QRectF(bubble.left() + padding, top, width, row.height)
+
+    def bubble(self) -> QRectF:
+        """Return the ground of the user's words, in the same coordinates."""
+        look, rows = self._maker.look, self.stack.rows
+        last = max(index for index, row in enumerate(rows) if self._is_in_bubble(row))
+        first = rows[0]
+        inner = self.width_of(first)
+        if (last == 0 or (last == 1 and self.is_long)) and isinstance(first, ProseRow) and first.is_measured(inner):
+            inner = min(first.natural_width(), inner)
+        width = inner + 2 * look.distance(BUBBLE_PADDING_X)
+        left = self._column.left if self._column.is_mirrored else self._column.left + self._column.width - width
+        return QRectF(left, 0, width, self.stack.tops[last] + rows[last].height + look.distance(BUBBLE_PADDING_Y))
+
+    def outline(self) -> QRectF:
+        """Return the message's rectangle in the same coordinates."""
+        return QRectF(self._column.left, 0, self._column.width, self.height)
+
+    def caret_row(self) -> int:
+        """Return the index of the row at whose end more text is expected."""
+        rows = self.stack.rows
+        return max((i for i, row in enumerate(rows) if isinstance(row, TextRow | StatusRow)), default=-1)
+
+    def width_of(self, row: Row) -> float:
+        """Return the width that a row is laid out at, px."""
+        if not self._is_in_bubble(row):
+            return self._column.width
+        padding = self._maker.look.distance(BUBBLE_PADDING_X)
+        return round(self._column.width * BUBBLE_SHARE) - 2 * padding
+
+    def _is_in_bubble(self, row: Row) -> bool:
+        return self.is_user and isinstance(row, TextRow | ShowMoreRow)
+
+    def _estimate(self) -> float:
+        """Guess the height from the text's length alone."""
+        look, text = self._maker.look, self.answer()[:CHARACTERS_COUNTED]
+        a_line = max(self._column.width / look.character_width, 20)
+        lines = 1 + text.count("\n") + len(text) / a_line
+        if self.is_long:
+            lines = min(lines, COLLAPSED_LINES + 2)
+        return lines * look.line_height + look.distance(3)
+
+    # rows
+
+    def _compose(self, body: MessageBody, first: int) -> int:
+        """Put the rows around the body's, which are as they were before index `first`; return the first new row."""
+        had_head = self._head is not None
+        self._head = self._reasoning_head()
+        head = [self._head] if self._head else []
+        rows = body.rows
+        self._set_gaps(body, rows)
+        start = len(head) + first if had_head == bool(head) else 0
+        self.stack.replace_from(start, [*head, *rows, *self._tail(body)][start:], self.width_of)
+        return start
+
+    def _set_gaps(self, body: MessageBody, rows: list[Row]) -> None:
+        look = self._maker.look
+        if self.is_user and rows:
+            rows[0].gap_above = look.distance(BUBBLE_PADDING_Y)
+        elif self._head is not None:
+            for index in {0, body.first_answer_row()} & set(range(len(rows))):
+                rows[index].gap_above = look.distance(REASONING_GAP)
+
+    def _reasoning_head(self) -> ReasoningRow | None:
+        if not self.view.reasoning and not self._received[TextKind.REASONING]:
+            return None
+        label = self.view.reasoning_label or QCoreApplication.translate("Transcript", "Reasoning")
+        if self._head is None:
+            return ReasoningRow(self._maker.look, label, is_open=self.shows_reasoning)
+        self._head.label = label
+        return self._head
+
+    def _tail(self, body: MessageBody) -> list[Row]:
+        """Return the rows below the text."""
+        look, view, tail = self._maker.look, self.view, list[Row]()
+        if self.is_user and is_long(view.text):
+            tail.append(ShowMoreRow(look, is_open=self.shows_all))
+        if self.is_streaming and not body.has_answer:
+            tail.append(StatusRow(look, view.status))
+        if view.notice:
+            is_error = view.state is MessageState.FAILED
+            width = self._column.retry_width if MessageAction.RETRY in view.actions else 0.0
+            notice = NoticeRow(look, view.notice, is_error=is_error, button_width=width)
+            notice.gap_above = look.distance(0.6)
+            tail.append(notice)
+        branch = f"{view.branch_index + 1}/{view.branch_count}" if view.branch_count > 1 else ""
+        footer = FooterRow(look, view.figures, branch, buttons_width=self._column.buttons_width)
+        if self.is_user:
+            footer.gap_above = look.distance(BUBBLE_PADDING_Y)
+        tail.append(footer)
+        return tail

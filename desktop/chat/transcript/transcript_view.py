@@ -1,0 +1,150 @@
+"""The transcript: the widget that shows a chat's messages while they are written, and all that is done with them.
+
+It costs the same after ten messages and after a thousand: text is split into blocks that never change again
+(`desktop.chat.markdown`), blocks into rows, and only the rows in view are laid out. It knows nothing of models and
+storage; it is told what to show, and says what the user asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from time import perf_counter_ns
+
+from PySide6.QtCore import Signal
+from PySide6.QtGui import (
+    QPaintEvent,
+)
+from PySide6.QtWidgets import QWidget
+
+from desktop.chat.transcript.delta_batch import Delta, DeltaBatch
+from desktop.chat.transcript.message_item import MessageItem
+from desktop.chat.transcript.message_view import MessageView
+from desktop.chat.transcript.places import RowPlace
+from desktop.chat.transcript.transcript_controls import TranscriptControls
+from desktop.theme.theme import Theme
+from runtime.values.chat import MessageId
+from runtime.values.generation import TextKind
+
+
+class TranscriptView(TranscriptControls):
+    """Shows a chat.
+
+    Signals:
+        first_text_painted: message id, and when the first character of a reply was painted (`perf_counter_ns`).
+    """
+
+    first_text_painted = Signal(int, object)
+
+    def __init__(
+        self, theme: Theme, parent: QWidget | None = None, clock_ns: Callable[[], int] = perf_counter_ns
+    ) -> None:
+        super().__init__(theme, parent)
+        self.setObjectName("transcript")
+        self.setAccessibleName(self.tr("Conversation"))
+        self._clock_ns = clock_ns
+        self._batch = DeltaBatch(self._take_deltas, self, clock_ns)
+        self._streaming: MessageItem | None = None
+        self._unpainted: MessageId | None = None
+
+    # messages
+
+    def set_messages(self, messages: Sequence[MessageView], *, keeps_place: bool = False) -> None:
+        """Show other messages, the end of them; or, where only some have changed, what was in view."""
+        self._batch.flush()
+        known = {item.view.id: item for item in self._layout.items} if keeps_place else {}
+        column = self._column()
+        items = []
+        for view in messages:
+            item = known.get(view.id)
+            if item is None:
+                item = MessageItem(view, self._maker, column)
+            elif item.view != view:
+                item.update(view)
+            items.append(item)
+        self._selection.clear()
+        self._ringed = self._pointer.hovered = None
+        if not keeps_place:
+            self._painter.forget()
+            self._scrolling.follows = True
+        self._layout.set_items(items)
+        self._streaming = next((item for item in reversed(items) if item.is_streaming), None)
+        self._settle()
+        self._finder.restart()
+
+    def add_message(self, view: MessageView) -> None:
+        """Show one more message at the end. The user's own scrolls into view; text of a streaming one may follow."""
+        self._batch.flush()
+        item = MessageItem(view, self._maker, self._column())
+        self._layout.items.append(item)
+        if item.is_streaming:
+            self._streaming, self._unpainted = item, view.id
+        if item.is_user:
+            self._scrolling.follows = True
+        self._restack(len(self._layout.items) - 1)
+
+    def append_text(self, message_id: MessageId, text: str, kind: TextKind) -> None:
+        """Take more text of the streaming message; it is shown with the next frame."""
+        if self._streaming is not None and self._streaming.view.id == message_id:
+            self._batch.add(text, kind)
+
+    def update_message(self, view: MessageView) -> None:
+        """Show what is known of a message now. While it streams its text stays; when it ends `view` has all of it."""
+        self._batch.flush()
+        index = self._index_of(view.id)
+        if index is None:
+            return
+        item = self._layout.items[index]
+        was_streaming = item.is_streaming
+        item.update(view)
+        if was_streaming and not item.is_streaming:
+            self._streaming = None
+            self._announce(self.tr("Reply finished"))
+        self._restack(index)
+        if not item.is_streaming:
+            self._finder.restart()
+
+    def remove_message(self, message_id: MessageId) -> None:
+        """Show a message no longer."""
+        rest = [item.view for item in self._layout.items if item.view.id != message_id]
+        self.set_messages(rest, keeps_place=True)
+
+    def show_hit(self, message_id: MessageId, query: str) -> None:
+        """Bring a message into view, unfolded, with `query` marked in it."""
+        index = self._index_of(message_id)
+        if index is None:
+            return
+        self._layout.items[index].unfold()
+        self._layout.items[index].build()
+        self._layout.restack(index)
+        self._scrolling.to(self._layout.message_top(index))
+        self._settle()
+        self._overlays.find_bar.show_query(query)
+        self._finder.start(query, index)
+
+    # streaming
+
+    def _take_deltas(self, deltas: list[Delta]) -> None:
+        """Show the text of a frame: only the rows from the first changed one on are laid out and painted."""
+        item = self._streaming
+        if item is None:
+            return
+        index = self._layout.items.index(item)
+        first = min(item.append(text, kind) for kind, text in deltas)
+        self._layout.restack(index)
+        top = self._layout.top_of(RowPlace(index, first)) - item.stack.rows[first].gap_above
+        self._only_tail_changes = True
+        self._scrolling.settle(self.viewport().height())
+        self._only_tail_changes = False
+        self._place_overlays()
+        self._update_below(top)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint, and say so when that showed the first text of a reply."""
+        started_ns = self._clock_ns()
+        super().paintEvent(event)
+        ended_ns = self._clock_ns()
+        self._batch.add_cost(ended_ns - started_ns)
+        item = self._streaming
+        if item is not None and item.view.id == self._unpainted and (item.answer() or item.reasoning()):
+            self._unpainted = None
+            self.first_text_painted.emit(item.view.id, ended_ns)
