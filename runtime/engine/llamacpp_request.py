@@ -9,7 +9,14 @@ import msgspec
 
 from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_http import EventStream, ServerClient, lost
-from runtime.engine.llamacpp_requests import COMPLETION_PATH, CompletionEvent, EventReader, Progress, completion_body
+from runtime.engine.llamacpp_requests import (
+    COMPLETION_PATH,
+    CompletionEvent,
+    EventReader,
+    Progress,
+    Timings,
+    completion_body,
+)
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import FirstTokenError
@@ -34,7 +41,8 @@ class RunningRequest:
         self._reader = EventReader()
         self._heard_ns = 0
         self._restored = False
-        self._prefilled_ns: int | None = None
+        self._prefilled_ns = 0
+        self._first_ns = 0
         # Tokens without text: the end token is one, and only what follows tells which of them it is.
         self._silent: list[_Token] = []
 
@@ -96,10 +104,9 @@ class RunningRequest:
 
     def _take(self, event: CompletionEvent, time_ns: int) -> list[GenerationEvent]:
         if event.prompt_progress is not None:
-            return self._progress(event.prompt_progress)
-        events = self._prompt_done()
-        # The end of the prompt and the first token may arrive together; that end was stamped just now.
-        tokens = self._silent + self._new_tokens(event, max(time_ns, self._prefilled_ns or 0))
+            return self._progress(event.prompt_progress, event.timings)
+        events = self._prompt_done(event.timings)
+        tokens = self._silent + self._new_tokens(event, self._made_ns(event.timings, time_ns))
         self._silent = []
         if event.stop:
             return events + self._end(event, tokens)
@@ -107,6 +114,18 @@ class RunningRequest:
             self._silent = tokens
             return events
         return events + self._pass_on(tokens, event.content)
+
+    def _made_ns(self, timings: Timings | None, read_ns: int) -> int:
+        """Return when a token was made that was read at `read_ns`.
+
+        The first one's time is that of its arrival, as the user knows it. The others' come from the server's clock, so
+        that a busy machine on which this thread has to wait does not make them look as if they came in bursts.
+        """
+        # The end of the prompt and the first token may arrive together; that end was stamped just now.
+        read_ns = max(read_ns, self._prefilled_ns)
+        since_first_ns = round(timings.predicted_ms * NS_PER_MS) if timings else 0
+        self._first_ns = self._first_ns or read_ns - since_first_ns
+        return min(read_ns, self._first_ns + since_first_ns) if timings else read_ns
 
     def _new_tokens(self, event: CompletionEvent, time_ns: int) -> list[_Token]:
         """Return the tokens that `event` stands for and none before it did."""
@@ -133,27 +152,27 @@ class RunningRequest:
                 return events + self.generation.finished(reason)
         return events
 
-    def _progress(self, progress: Progress) -> list[GenerationEvent]:
+    def _progress(self, progress: Progress, timings: Timings | None) -> list[GenerationEvent]:
         events: list[GenerationEvent] = []
         if not self._restored:
             self._restored = True
             events.append(self.generation.cache_restored(progress.cache))
         if progress.processed >= progress.total:
-            events += self._prompt_done(round(progress.time_ms * NS_PER_MS))
+            events += self._prompt_done(timings)
         elif progress.processed > progress.cache:
             events.append(self.generation.prefill_progress(progress.processed))
         return events
 
-    def _prompt_done(self, elapsed_ns: int | None = None) -> list[GenerationEvent]:
+    def _prompt_done(self, timings: Timings | None) -> list[GenerationEvent]:
         """Note the end of the prefill, if that has not been done; a server may not report progress.
 
-        `elapsed_ns` is how long the server says it took: of a short prompt, begin and end arrive here together.
+        How long it took is the server's word: of a short prompt, begin and end arrive here together.
         """
         events: list[GenerationEvent] = []
         if not self._restored:
             self._restored = True
             events.append(self.generation.cache_restored(0))
-        if self._prefilled_ns is None:
-            events.append(self.generation.prefilled(elapsed_ns))
+        if not self._prefilled_ns:
+            events.append(self.generation.prefilled(round(timings.prompt_ms * NS_PER_MS) if timings else None))
             self._prefilled_ns = perf_counter_ns()
         return events

@@ -25,7 +25,7 @@ DRAW_A_SEED = 2**32 - 1
 """llama.cpp takes this one seed for "draw one"; it is replaced, so that every seed repeats."""
 
 NO_LIMIT = -1
-LAST_EVENT_FIELDS = ("content", "tokens_predicted", "stop", "stop_type")
+LAST_EVENT_FIELDS = ("content", "tokens_predicted", "stop", "stop_type", "timings")
 """What the last event has to say; by default it repeats the whole prompt and all settings."""
 
 
@@ -49,6 +49,7 @@ class CompletionBody(msgspec.Struct, frozen=True, kw_only=True):
     cache_prompt: bool = True
     stream: bool = True
     return_progress: bool = True
+    timings_per_token: bool = True
     response_fields: tuple[str, ...] = LAST_EVENT_FIELDS
     post_sampling_probs: bool = False
     mirostat: int = 0
@@ -103,6 +104,7 @@ def probe_body(token_id: int) -> CompletionBody:
         cache_prompt=False,
         stream=False,
         return_progress=False,
+        timings_per_token=False,
         response_fields=("completion_probabilities",),
     )
 
@@ -124,12 +126,18 @@ def _seed(seed: int | None) -> int:
 
 
 class Progress(msgspec.Struct, frozen=True):
-    """How far the prompt is read; `processed` includes `cache`, `time_ms` counts from when reading began."""
+    """How far the prompt is read; `processed` includes `cache`."""
 
     total: int
     cache: int
     processed: int
-    time_ms: float = 0.0
+
+
+class Timings(msgspec.Struct, frozen=True):
+    """The server's own clock, in ms: how long reading the prompt has taken, and the time since the first token."""
+
+    prompt_ms: float = 0.0
+    predicted_ms: float = 0.0
 
 
 class Alternative(msgspec.Struct, frozen=True):
@@ -188,6 +196,7 @@ class CompletionEvent(msgspec.Struct, frozen=True):
     stop: bool = False
     stop_type: str = ""
     prompt_progress: Progress | None = None
+    timings: Timings | None = None
     completion_probabilities: tuple[Probabilities, ...] = ()
     error: ServerRefusal | None = None
 

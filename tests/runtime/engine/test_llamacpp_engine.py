@@ -272,6 +272,25 @@ def test_cancel_while_reading_the_prompt(engine: LlamaCppEngine) -> None:
     assert stats_of(run(engine, ask(max_tokens=2, ignore_end_token=True))).generated_tokens == 2
 
 
+def test_the_server_stops_reading_a_cancelled_prompt(tmp_path: Path) -> None:
+    path = tmp_path / "slower.gguf"
+    slower = GgufRecipe(
+        weights="Q8_0", layers=4, hidden=256, feed_forward=768, heads=8, kv_heads=4, context_tokens=8192
+    )
+    write_random_gguf(path, slower)
+    prompt = TokenPrompt(tuple(5 + number * 7 % 400 for number in range(8000)))
+    with loaded_engine(path) as engine:
+        cached = []
+        for _ in range(2):
+            engine.submit(ask(prompt))
+            progress = step_until(engine, lambda events: any(isinstance(event, PromptProgress) for event in events))
+            cached.append(next(event.cached for event in progress if isinstance(event, PromptProgress)))
+            engine.cancel(1)
+            assert [type(event) for event in drain(engine)] == [Cancelled]
+    assert cached[0] == 0
+    assert cached[1] < 4000
+
+
 def test_cancel_while_writing(engine: LlamaCppEngine) -> None:
     engine.submit(ask(max_tokens=1000, ignore_end_token=True))
     before = step_until(engine, lambda events: any(isinstance(event, TextDelta) for event in events))
