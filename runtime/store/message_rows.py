@@ -20,6 +20,8 @@ COLUMNS = (
     " messages.created_unix_ms, messages.reasoning_ms, messages.model, messages.quantization, messages.error,"
     " messages.stats, messages.reasoning, messages.text"
 )
+STATES = {state.value: state for state in MessageState}
+STOP_REASONS = {reason.value: reason for reason in StopReason}
 Stored = TypeVar("Stored")
 
 
@@ -52,8 +54,8 @@ class MessageRow(msgspec.Struct, array_like=True, frozen=True):
             text=self.text,
             reasoning=self.reasoning,
             reasoning_ms=self.reasoning_ms,
-            state=MessageState(self.state) if self.state in set(MessageState) else MessageState.INTERRUPTED,
-            stop_reason=StopReason(self.stop_reason) if self.stop_reason in set(StopReason) else None,
+            state=STATES.get(self.state, MessageState.INTERRUPTED),
+            stop_reason=STOP_REASONS.get(self.stop_reason or ""),
             error=decoded(ErrorReport, self.error),
             model=self.model,
             quantization=decoded(Quantization, self.quantization),
