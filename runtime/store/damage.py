@@ -67,17 +67,19 @@ def _flaw(connection: sqlite3.Connection, file: Path) -> str | None:
             return str(verdict)
     with closing(plain_connection(":memory:")) as model:
         migrations.migrate(model, migrations.STEPS[:version])
-        differences = sorted(_shape(model) ^ _shape(connection))
-    if differences:
-        return f"its tables are not as they should be: {differences[0]}"
+        missing = sorted(_shape(model) - _shape(connection))
+    if missing:
+        return f"its schema lacks {' '.join(missing[0])}"
     notes = connection.execute("SELECT value FROM ui_state WHERE name = ?", (DAMAGE_NOTE,)).fetchall()
     return str(notes[0][0], "utf-8", "replace") if notes else None
 
 
 def _shape(connection: sqlite3.Connection) -> Shape:
-    """Return names and columns of all tables and views, and the text of all triggers."""
+    """Return names and columns of all tables and views, and the text of all triggers; not what SQLite adds itself."""
     found: Shape = set()
-    for kind, name, sql in connection.execute("SELECT type, name, sql FROM sqlite_master").fetchall():
+    for kind, name, sql in connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE name NOT GLOB 'sqlite_*' AND name NOT GLOB 'message_index_*'"
+    ).fetchall():
         if kind == "trigger":
             found.add((kind, name, sql))
         elif kind in {"table", "view"}:

@@ -71,6 +71,11 @@ def fill(content: bytes) -> Callable[[Path], None]:
     return damage
 
 
+def spoil_the_schema(file: Path) -> None:
+    """Flip a bit in the text that defines the table of chats, the first that mentions this word."""
+    file.write_bytes(file.read_bytes().replace(b"title_is_automatic INTEGER", b"title_is_automatic INTE\xc7ER", 1))
+
+
 DAMAGE: dict[str, tuple[Callable[[Path], None], int]] = {
     "zero bytes": (fill(b""), 0),
     "garbage": (fill(Random(0).randbytes(100_000)), 0),
@@ -80,6 +85,7 @@ DAMAGE: dict[str, tuple[Callable[[Path], None], int]] = {
     "header overwritten": (overwrite(0.0, 60), 0),
     "cut in half": (cut_in_half, 1),
     "hole in the middle": (overwrite(0.5, 20_000), 100),
+    "definition of a table unreadable": (spoil_the_schema, 160),
     "column missing": (drop_a_column, 0),
 }
 
