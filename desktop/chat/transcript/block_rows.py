@@ -29,8 +29,8 @@ class BlockRows(ABC):
         return (old.kind, old.containers, old.level) == (block.kind, block.containers, block.level)
 
     @abstractmethod
-    def update(self, block: Block) -> None:
-        """Show a block that has grown."""
+    def update(self, block: Block) -> int:
+        """Show a block that has grown; return the index of the first row that looks different."""
 
 
 class ProseRows(BlockRows):
@@ -41,11 +41,13 @@ class ProseRows(BlockRows):
         self._row = ProseRow(block, look, parser)
         self.rows = [self._row]
 
-    def update(self, block: Block) -> None:
+    def update(self, block: Block) -> int:
         """Show a block that has grown."""
-        if block != self.block:
-            self.block = block
-            self._row.update(block)
+        if block == self.block:
+            return 1
+        self.block = block
+        self._row.update(block)
+        return 0
 
 
 class RuleRows(BlockRows):
@@ -55,9 +57,10 @@ class RuleRows(BlockRows):
         super().__init__(block)
         self.rows = [RuleRow(block, look)]
 
-    def update(self, block: Block) -> None:
+    def update(self, block: Block) -> int:
         """Take the block's new place in the source."""
         self.block = block
+        return 1
 
 
 class CodeRows(BlockRows):
@@ -74,8 +77,10 @@ class CodeRows(BlockRows):
         """Tell whether it is the same block, in the same language."""
         return super().can_become(block) and self.block.language == block.language
 
-    def update(self, block: Block) -> None:
-        """Show a block that has grown: only its last row changes."""
+    def update(self, block: Block) -> int:
+        """Show a block that has grown: only its last row changes, or there is a new one."""
+        if block == self.block and self.rows:
+            return len(self.rows)
         self.block = block
         lines = block.text.split("\n")
         rows = self._shared.rows
@@ -91,6 +96,7 @@ class CodeRows(BlockRows):
             row.block = block
         self._header.update(block)
         self.rows = [self._header, *rows]
+        return 1 + changed_from
 
 
 class TableRows(BlockRows):
@@ -109,9 +115,13 @@ class TableRows(BlockRows):
         """Tell whether it is the same table: with the same head and rows."""
         return super().can_become(block) and block.text.startswith(self.block.text)
 
-    def update(self, block: Block) -> None:
+    def update(self, block: Block) -> int:
         """Show a table that has gained rows."""
+        if block == self.block and self.rows:
+            return len(self.rows)
         self.block = block
+        version = self._columns.version
+        first = max(len(self._sources) - 1, 0)
         header, _, *body = block.text.split("\n")
         sources = [header, *body]
         for source in sources[len(self._sources) :]:
@@ -121,12 +131,13 @@ class TableRows(BlockRows):
             row = TableRow(block, cells, self._columns, self._look)
             row.is_head = is_head
             self._table_rows.append(row)
-        for row in self._table_rows[len(self._sources) - 1 if self._sources else 0 :]:
+        for row in self._table_rows[first:]:
             row.is_last = row is self._table_rows[-1]
         for row in self._table_rows:
             row.block = block
         self._sources = sources
         self.rows = list(self._table_rows)
+        return first if version == self._columns.version else 0
 
 
 class BlockRowFactory:

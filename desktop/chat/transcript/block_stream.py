@@ -54,17 +54,27 @@ class BlockStream:
         first = self._settled
         first_row = self._row_starts[first] if first < len(self._row_starts) else len(self.rows)
         blocks = [*finished, *tail]
+        changes: list[tuple[int, int]] = []
         for position, plain in enumerate(blocks, start=first):
-            block = self._in_quote(plain)
-            if position < len(self._blocks) and self._blocks[position].can_become(block):
-                self._blocks[position].update(block)
-            else:
-                del self._blocks[position:]
-                self._blocks.append(self._factory.rows_of(block))
+            changed = self._show_block(position, self._in_quote(plain))
+            if changed is not None:
+                changes.append((position, changed))
         del self._blocks[first + len(blocks) :]
         self._settled = first + len(finished)
         self._place_rows(first, first_row)
-        return first_row
+        if not changes:
+            return len(self.rows)
+        position, changed = changes[0]
+        return self._row_starts[position] + changed
+
+    def _show_block(self, position: int, block: Block) -> int | None:
+        """Show a block at its place; return the first row of it that looks different, None if none does."""
+        if position < len(self._blocks) and self._blocks[position].can_become(block):
+            changed = self._blocks[position].update(block)
+            return changed if changed < len(self._blocks[position].rows) else None
+        del self._blocks[position:]
+        self._blocks.append(self._factory.rows_of(block))
+        return 0
 
     def _place_rows(self, first_block: int, first_row: int) -> None:
         del self.rows[first_row:]

@@ -1,4 +1,4 @@
-"""A code block: a head with its language and a Copy button, then its lines, forty to a row.
+"""A code block: a head with its language and a Copy button, then its lines, thirty-two to a row.
 
 Long lines are not broken; the block scrolls sideways. Colours come per row, when it is first painted or its last line
 is complete.
@@ -20,7 +20,7 @@ from desktop.chat.transcript.line_highlighter import LineHighlighter
 from desktop.chat.transcript.look import CODE_LINE_HEIGHT_PERCENT, Look
 from desktop.chat.transcript.row import Row, RowControl, RowState, Sideways, Span, TextRow, line_around
 
-LINES_A_ROW = 40
+LINES_A_ROW = 32
 TAB_CHARACTERS = 4
 BAR_HEIGHT = 5.0
 
@@ -69,7 +69,7 @@ class CodeHeaderRow(Row):
 
 
 class CodeRow(TextRow):
-    """Up to forty lines of a code block."""
+    """Some lines of a code block."""
 
     def __init__(self, block: Block, first_line: int, look: Look, shared: CodeBlockState) -> None:
         super().__init__(block)
@@ -90,11 +90,13 @@ class CodeRow(TextRow):
         if (lines, is_last) == (self.lines, self.is_last):
             return
         line_completed = len(lines) != len(self.lines)
+        unchanged = max(min(len(self.lines), len(lines)) - 1, 0)
         self.lines, self.is_last, self._opener_after = lines, is_last, None
         self._shared.longest_line = max(self._shared.longest_line, *map(len, lines))
         if self._document is not None:
             self._document.set_text("\n".join(lines))
-            self._color(only_last_line=not line_completed)
+            recolored = self._color(only_last_line=not line_completed)
+            self.dirty_top = min(unchanged, recolored) * self._look.code_line_height
         self.forget_measure()
 
     def estimate(self, _width: float) -> None:
@@ -194,15 +196,15 @@ class CodeRow(TextRow):
             self._color(only_last_line=False)
         return self._document
 
-    def _color(self, *, only_last_line: bool) -> None:
+    def _color(self, *, only_last_line: bool) -> int:
+        """Colour the lines; return the first that looks different now."""
         if self._highlighter is None:
-            return
+            return 0
         if only_last_line:
             colored, _ = self._shared.colors.colored(self.lines[-1:])
-            self._highlighter.show([*self._highlighter.lines[: len(self.lines) - 1], *colored])
-            return
+            return self._highlighter.show([*self._highlighter.lines[: len(self.lines) - 1], *colored])
         colored, self._opener_after = self._shared.colors.colored(self.lines, self._shared.opener_before(self))
-        self._highlighter.show(colored)
+        return self._highlighter.show(colored)
 
 
 class CodeBlockState:

@@ -35,8 +35,9 @@ class RunsDocument(QTextDocument):
         self._look = look
         self._runs: tuple[Run, ...] = ()
         self._text = ""
+        self._ends: list[int] = []  # of the runs, in UTF-16 code units
+        self._chips: list[tuple[Span, list[QRectF]]] = []  # of inline code, as far as worked out
         self._code_spans: list[Span] = []
-        self._chips: list[QRectF] | None = None
         # Qt puts what a line is higher than its text below the text; half of it belongs above.
         self._lead = QPointF(0, QFontMetricsF(font).height() * (line_height_percent / 100 - 1) / 2)
         self.setDocumentMargin(0)
@@ -52,13 +53,17 @@ class RunsDocument(QTextDocument):
         """Load nothing: neither from the network nor from a file, whatever the text asks for."""
         return None
 
-    def set_runs(self, runs: tuple[Run, ...]) -> None:
-        """Show `runs`; what they have in common with those shown stays."""
-        same = 0
-        while same < min(len(runs), len(self._runs)) and runs[same] == self._runs[same]:
-            same += 1
-        kept = sum(utf16_length(run.text) for run in runs[:same])
+    def set_runs(self, runs: tuple[Run, ...]) -> float:
+        """Show `runs`; what they have in common with those shown stays.
+
+        Returns:
+            Px from the top from which on the text may look different.
+        """
+        same = _common(self._runs, runs)
+        kept = self._ends[same - 1] if same else 0
         grown = self._grown_run(runs, same)
+        changed_from = kept if grown is None else self._ends[same]
+        changed_top = self.caret_rect(changed_from).top() - self._lead.y()
         cursor = QTextCursor(self)
         cursor.beginEditBlock()
         if grown is None:
@@ -72,9 +77,9 @@ class RunsDocument(QTextDocument):
         for run in runs[same:]:
             self._insert(cursor, run)
         cursor.endEditBlock()
-        self._runs = runs
-        self._code_spans = _spans_of(runs, Style.CODE)
-        self._chips = None
+        self._take_runs(runs, _common(self._runs, runs))
+        self._drop_chips(changed_top)
+        return changed_top
 
     def set_text(self, text: str) -> None:
         """Show plain text, each line a block of its own; what it has in common with the text shown stays."""
@@ -91,7 +96,7 @@ class RunsDocument(QTextDocument):
         """Break lines at `width` px; a negative width does not break them."""
         if self.textWidth() != width:
             self.setTextWidth(width)
-            self._chips = None
+            self._chips.clear()
 
     def is_right_to_left(self) -> bool:
         """Tell whether the text runs from right to left."""
@@ -177,15 +182,35 @@ class RunsDocument(QTextDocument):
         """Paint the ground of inline code, which Qt itself would paint as high as the line."""
         if not self._code_spans:
             return
-        if self._chips is None:
-            self._chips = [chip for span in self._code_spans for chip in self._chips_of(span)]
+        for span in self._code_spans[len(self._chips) :]:
+            self._chips.append((span, self._chips_of(span)))
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(self._look.colors.hover))
-        for chip in self._chips:
-            if chip.intersects(clip):
-                painter.drawRoundedRect(chip, CHIP_RADIUS, CHIP_RADIUS)
+        for _, chips in self._chips:
+            for chip in chips:
+                if chip.intersects(clip):
+                    painter.drawRoundedRect(chip, CHIP_RADIUS, CHIP_RADIUS)
 
-    def _chips_of(self, span: Span) -> Sequence[QRectF]:
+    def _drop_chips(self, top: float) -> None:
+        """Forget the grounds of inline code from the line at `top` px on."""
+        while self._chips and any(chip.bottom() > top for chip in self._chips[-1][1]):
+            self._chips.pop()
+        del self._chips[len(self._code_spans) :]
+
+    def _take_runs(self, runs: tuple[Run, ...], same: int) -> None:
+        """Note where runs and inline code are, from run number `same` on."""
+        self._runs = runs
+        del self._ends[same:]
+        position = self._ends[-1] if same else 0
+        while self._code_spans and self._code_spans[-1][1] > position:
+            self._code_spans.pop()
+        for run in runs[same:]:
+            start, position = position, position + utf16_length(run.text)
+            self._ends.append(position)
+            if run.style & Style.CODE:
+                self._code_spans.append((start, position))
+
+    def _chips_of(self, span: Span) -> list[QRectF]:
         block = self.findBlock(span[0])
         top = self.documentLayout().blockBoundingRect(block).topLeft()
         return [chip.translated(top) for chip in _line_rects(block, span)]
@@ -196,8 +221,10 @@ def _line_rects(block: QTextBlock, span: Span) -> list[QRectF]:
     layout = block.layout()
     rects: list[QRectF] = []
     start, end = span[0] - block.position(), span[1] - block.position()
-    for number in range(layout.lineCount()):
+    for number in range(layout.lineForTextPosition(start).lineNumber(), layout.lineCount()):
         line = layout.lineAt(number)
+        if line.textStart() >= end:
+            break
         first, last = max(start, line.textStart()), min(end, line.textStart() + line.textLength())
         if first < last:
             left, right = sorted((_line_x(line.cursorToX(first)), _line_x(line.cursorToX(last))))
@@ -211,12 +238,11 @@ def _line_x(found: object) -> float:
     return float(place) if isinstance(place, int | float) else 0.0
 
 
-def _spans_of(runs: Sequence[Run], style: Style) -> list[Span]:
-    spans: list[Span] = []
-    position = 0
-    for run in runs:
-        end = position + utf16_length(run.text)
-        if run.style & style:
-            spans.append((position, end))
-        position = end
-    return spans
+def _common(old: Sequence[Run], new: Sequence[Run]) -> int:
+    """Return how many runs are the same at the beginning of both."""
+    same = 0
+    for one, other in zip(old, new, strict=False):
+        if one is not other and one != other:
+            break
+        same += 1
+    return same

@@ -126,6 +126,11 @@ class TranscriptLayout:
         inside = QPointF(point.x() - box.left(), min(max(point.y() - box.top(), 0.0), box.height() - 1))
         return TextPlace(*place, row.offset_at(inside))
 
+    def caret_row(self) -> RowPlace | None:
+        """Return the row at whose end more text is expected; None if none is."""
+        last = len(self.items) - 1
+        return RowPlace(last, self.items[last].caret_row()) if self.items and self.items[last].is_streaming else None
+
     def row_at(self, point: QPointF) -> tuple[RowPlace, QRectF, Row] | None:
         """Return the row at a point."""
         return next((found for found in self.rows_between(point.y(), point.y()) if found[1].contains(point)), None)

@@ -14,14 +14,17 @@ class LineHighlighter(QSyntaxHighlighter):
         self.lines: list[list[Colored]] = []  # before Qt can ask for them
         super().__init__(document)
 
-    def show(self, lines: list[list[Colored]]) -> None:
-        """Show the colours of all lines; lines whose colours stay are not touched."""
+    def show(self, lines: list[list[Colored]]) -> int:
+        """Show the colours of all lines; those whose colours stay are not touched. Return the first that is."""
+        first = len(lines)
         before, self.lines = self.lines, lines
         block = self.document().firstBlock()
         for number, colored in enumerate(lines):
             if (before[number] if number < len(before) else []) != colored:
+                first = min(first, number)
                 self.rehighlightBlock(block)
             block = block.next()
+        return first
 
     def highlightBlock(self, _text: str) -> None:
         """Colour the line that Qt is at."""

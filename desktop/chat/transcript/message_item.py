@@ -66,6 +66,8 @@ class MessageItem:
         self._column = column
         self._body: MessageBody | None = None
         self._head: ReasoningRow | None = None
+        self._tail: list[Row] = []
+        self._tail_is_for: tuple[MessageView, bool] | None = None
         self._received: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
         self._estimated_height = self._estimate()
 
@@ -101,7 +103,7 @@ class MessageItem:
     def forget_rows(self) -> None:
         """Have the rows made anew."""
         self._estimated_height = self.height
-        self._body = self._head = None
+        self._body = self._head = self._tail_is_for = None
         self.stack = RowStack()
 
     def append(self, text: str, kind: TextKind) -> int:
@@ -223,7 +225,7 @@ class MessageItem:
     def bubble(self) -> QRectF:
         """Return the ground of the user's words, in the same coordinates."""
         look, rows = self._maker.look, self.stack.rows
-        last = max(index for index, row in enumerate(rows) if self._is_in_bubble(row))
+        last = next(index for index in range(len(rows) - 1, -1, -1) if self._is_in_bubble(rows[index]))
         first = rows[0]
         inner = self.width_of(first)
         if (last == 0 or (last == 1 and self.is_long)) and isinstance(first, ProseRow) and first.is_measured(inner):
@@ -239,7 +241,7 @@ class MessageItem:
     def caret_row(self) -> int:
         """Return the index of the row at whose end more text is expected."""
         rows = self.stack.rows
-        return max((i for i, row in enumerate(rows) if isinstance(row, TextRow | StatusRow)), default=-1)
+        return next((i for i in range(len(rows) - 1, -1, -1) if isinstance(rows[i], TextRow | StatusRow)), -1)
 
     def width_of(self, row: Row) -> float:
         """Return the width that a row is laid out at, px."""
@@ -270,7 +272,9 @@ class MessageItem:
         rows = body.rows
         self._set_gaps(body, rows)
         start = len(head) + first if had_head == bool(head) else 0
-        self.stack.replace_from(start, [*head, *rows, *self._tail(body)][start:], self.width_of)
+        if self._tail_is_for != (self.view, body.has_answer):
+            self._tail, self._tail_is_for = self._new_tail(body), (self.view, body.has_answer)
+        self.stack.replace_from(start, [*head, *rows, *self._tail][start:], self.width_of)
         return start
 
     def _set_gaps(self, body: MessageBody, rows: list[Row]) -> None:
@@ -290,7 +294,7 @@ class MessageItem:
         self._head.label = label
         return self._head
 
-    def _tail(self, body: MessageBody) -> list[Row]:
+    def _new_tail(self, body: MessageBody) -> list[Row]:
         """Return the rows below the text."""
         look, view, tail = self._maker.look, self.view, list[Row]()
         if self.is_user and is_long(view.text):

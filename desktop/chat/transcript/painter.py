@@ -29,6 +29,7 @@ class Frame:
         area: what has to be painted anew, in the viewport's coordinates.
         selection_in: tells what of a row is selected.
         hits_in: tells what of a row was found, and which of it the user is at.
+        caret: the row at whose end more text is expected.
         hovered: the row under the pointer.
         ringed_message: index of the message that the keyboard is at; None without keyboard.
         message_with_buttons: index of the message whose buttons are shown.
@@ -38,6 +39,7 @@ class Frame:
     area: QRectF
     selection_in: Callable[[RowPlace], Span | None]
     hits_in: Callable[[RowPlace], tuple[tuple[Span, ...], Span | None]]
+    caret: RowPlace | None
     hovered: RowPlace | None
     ringed_message: int | None
     message_with_buttons: int | None
@@ -83,7 +85,7 @@ class TranscriptPainter:
             hits=hits,
             current_hit=current,
             hovered=place == frame.hovered or (is_footer and place.message == frame.message_with_buttons),
-            shows_caret=item.is_streaming and place.row == item.caret_row(),
+            shows_caret=place == frame.caret,
         )
         painter.translate(on_screen.topLeft())
         row.paint(painter, on_screen.width(), state)

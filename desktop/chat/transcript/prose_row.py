@@ -39,7 +39,7 @@ class ProseRow(TextRow):
         self._plain_text = None
         if self._document is not None:
             self._growing = self._growing or GrowingText(self._parser)
-            self._document.set_runs(self._runs())
+            self.dirty_top = self._document.set_runs(self._runs())
         self.forget_measure()
 
     def estimate(self, width: float) -> None:

@@ -94,12 +94,14 @@ class Row:
         gap_above: px between the row above and this one.
         height: px, an estimate until the row has been measured.
         sideways: where content wider than the column stands; None if there cannot be any.
+        dirty_top: px from the row's top from which on it looks different since it was last updated.
     """
 
     def __init__(self) -> None:
         self.gap_above = 0.0
         self.height = 0.0
         self.sideways: Sideways | None = None
+        self.dirty_top = 0.0
         self._measured_width = -1.0
 
     def is_measured(self, width: float) -> bool:

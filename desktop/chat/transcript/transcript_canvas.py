@@ -194,6 +194,7 @@ class TranscriptCanvas(QAbstractScrollArea):
             area=QRectF(event.rect()),
             selection_in=self._selection.span_in,
             hits_in=self._finder.hits_in,
+            caret=self._layout.caret_row(),
             hovered=self._pointer.hovered,
             ringed_message=self._ringed,
             message_with_buttons=self._message_with_buttons(),

@@ -128,10 +128,15 @@ class TranscriptView(TranscriptControls):
         item = self._streaming
         if item is None:
             return
-        index = self._layout.items.index(item)
+        index = len(self._layout.items) - 1
+        caret = self._layout.caret_row()
+        caret_top = self._layout.top_of(caret) if caret is not None else 0.0
         first = min(item.append(text, kind) for kind, text in deltas)
         self._layout.restack(index)
-        top = self._layout.top_of(RowPlace(index, first)) - item.stack.rows[first].gap_above
+        row = item.stack.rows[first]
+        top = self._layout.top_of(RowPlace(index, first)) + (row.dirty_top or -row.gap_above)
+        if caret != self._layout.caret_row():
+            top = min(top, caret_top)
         self._only_tail_changes = True
         self._scrolling.settle(self.viewport().height())
         self._only_tail_changes = False
