@@ -229,6 +229,11 @@ class EventStream:
         self._events = EventSplitter()
         self._error_body = b""
 
+    @property
+    def done(self) -> bool:
+        """Whether the reply is complete."""
+        return self._parser.done
+
     def fileno(self) -> int:
         """Return the descriptor to wait on; -1 once closed."""
         return self._connection.fileno()

@@ -85,7 +85,9 @@ class RunningRequest:
             for payload in payloads:
                 events += self._take(self._reader.event(payload), time_ns)
                 if self.generation.ended:
-                    break
+                    return events
+            if self._stream.done:
+                raise lost("the reply ended without its last event")
         except FirstTokenError as error:
             events.append(self.generation.failed(error))
         return events

@@ -178,6 +178,8 @@ def test_text_that_comes_with_the_end_is_not_lost(spec: ModelSpec) -> None:
         ([READ, token("a", 1), {"error": {"message": "no", "type": "server_error"}}], "internal"),
         ([READ, token("a", 1), b'error: {"message":"no"}\n\n'], "internal"),
         ([READ, token("a", 1), b"data: nonsense\n\n"], "internal"),
+        ([READ, token("a", 1)], "worker-lost"),
+        ([], "worker-lost"),
         ([{"error": {"message": "no", "type": "exceed_context_size_error"}}], "context-overflow"),
     ],
 )
