@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPalette
-from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStyle, QVBoxLayout, QWidget
 
 from desktop.settings.setting_row import SettingRow
 from desktop.theme.theme import Theme
@@ -85,37 +85,42 @@ class Page(QScrollArea):
     def __init__(self, theme: Theme, name: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
-        self._groups: list[Group] = []
+        self.groups: list[Group] = []
         self.setObjectName(name)
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.setWidgetResizable(True)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        content = QWidget(self)
-        content.setAutoFillBackground(False)
-        self.column = QVBoxLayout(content)
+        self._content = QWidget(self)
+        self.column = QVBoxLayout(self._content)
         self.column.setContentsMargins(MARGIN_PX, MARGIN_PX, MARGIN_PX, MARGIN_PX)
         self.column.setSpacing(GROUP_GAP_PX)
         self.column.addStretch(1)
-        self.setWidget(content)
+        self.setWidget(self._content)
         self.viewport().setAutoFillBackground(False)
-        content.setAutoFillBackground(False)
+        self._content.setAutoFillBackground(False)
         slim_down(self, theme)
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the width below which something would be cut off."""
+        hint = super().minimumSizeHint()
+        bar = self.style().pixelMetric(QStyle.PixelMetric.PM_ScrollBarExtent)
+        return QSize(self._content.minimumSizeHint().width() + bar, hint.height())
 
     def add_group(self, heading: str) -> Group:
         """Add an empty group below the others."""
         group = Group(self._theme, heading, self)
-        self._groups.append(group)
+        self.groups.append(group)
         self.place(group)
         return group
 
-    def place(self, widget: QWidget) -> None:
-        """Put something below what is there."""
-        self.column.insertWidget(self.column.count() - 1, widget)
+    def place(self, widget: QWidget, *, is_narrow: bool = False) -> None:
+        """Put something below what is there, as wide as the page or, if narrow, as it needs to be."""
+        aligned = Qt.AlignmentFlag.AlignLeading if is_narrow else Qt.AlignmentFlag(0)
+        self.column.insertWidget(self.column.count() - 1, widget, 0, aligned)
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
         self._theme = theme
         slim_down(self, theme)
-        for group in self._groups:
+        for group in self.groups:
             group.apply_theme(theme)

@@ -113,8 +113,10 @@ class ControlStyle(QProxyStyle):
     def sizeFromContents(
         self, kind: QStyle.ContentsType, option: QStyleOption, size: QSize, widget: QWidget | None = None
     ) -> QSize:
-        """Give controls a little more height than Fusion does."""
+        """Give controls a little more room than Fusion does."""
         needed = self.baseStyle().sizeFromContents(kind, option, size, widget)
+        if kind is Contents.CT_SpinBox:
+            return needed + QSize(2 * FIELD_PADDING_PX, 0)
         return needed + QSize(0, EXTRA_HEIGHT_PX) if kind in TALLER else needed
 
     def _paint_combo_text(self, option: QStyleOption, painter: QPainter, combo: QComboBox) -> None:
