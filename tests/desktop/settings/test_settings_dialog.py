@@ -43,8 +43,6 @@ from tests.desktop.controls import controls_of, find
 from tests.desktop.looks import make_theme
 from tests.desktop.open_window_state import OpenState, open_state, until
 
-# The offscreen platform says what it cannot do: have a window raised or bounded in size.
-pytestmark = pytest.mark.qt_log_ignore("^This plugin does not support", extend=True)
 LONG_FOLDER = "/a folder/with a very long name/" + "that goes on/" * 12
 
 
