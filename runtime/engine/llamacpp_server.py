@@ -12,8 +12,9 @@ import secrets
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import Protocol
@@ -26,6 +27,9 @@ FOLDER_PREFIX = "first-token-"
 SOCKET_NAME = "llama.sock"
 MAX_SOCKET_PATH_BYTES = 100
 """A Unix socket's path has room for 104 bytes on macOS and 108 on Linux."""
+
+ABANDONED_AFTER_S = 60
+"""A younger socket may belong to a server that is about to listen."""
 
 BUILT_IN_TEMPLATE = "chatml"
 VERBOSITY_ERRORS = 1
@@ -138,11 +142,28 @@ def _private_folder() -> Path | None:
     """Return a new folder of mode 0700 for a Unix socket, or None where there can be none."""
     if sys.platform == "win32":
         return None
+    remove_abandoned(Path(tempfile.gettempdir()), time.time())
     folder = Path(tempfile.mkdtemp(prefix=FOLDER_PREFIX))
     if len(os.fsencode(folder / SOCKET_NAME)) > MAX_SOCKET_PATH_BYTES:
         folder.rmdir()
         return None
     return folder
+
+
+def remove_abandoned(parent: Path, now_s: float) -> None:
+    """Remove the folders in `parent` that killed workers have left: with a socket at which nobody listens any more."""
+    for socket_path in parent.glob(f"{FOLDER_PREFIX}*/{SOCKET_NAME}"):
+        with suppress(OSError):  # another user's, or another worker is removing it
+            if now_s - socket_path.stat().st_mtime > ABANDONED_AFTER_S and not _is_heard(socket_path):
+                rmtree(socket_path.parent, ignore_errors=True)
+
+
+def _is_heard(socket_path: Path) -> bool:
+    try:
+        ServerAddress(socket_path=str(socket_path)).connect().close()
+    except ConnectionRefusedError:
+        return False
+    return True
 
 
 def _free_port() -> int:

@@ -39,6 +39,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
         chain: token ids that follow each other, the last one by the end token; any other token leads to the first.
         chat_template: Jinja source; None leaves the key out.
         with_tokenizer: False leaves every tokenizer key out.
+        begins_with_token: whether the tokenizer puts <|endoftext|> in front of every text.
         architecture: name in the header; the tensors are Qwen3's whatever it says.
         nan_in: name of a tensor to fill with NaN.
         misshapen: name of a tensor to give one row too many.
@@ -57,6 +58,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
     chain: tuple[int, ...] = ()
     chat_template: str | None = CHATML
     with_tokenizer: bool = True
+    begins_with_token: bool = False
     architecture: str = "qwen3"
     nan_in: str = ""
     misshapen: str = ""
@@ -85,7 +87,7 @@ def write_random_gguf(path: Path, recipe: GgufRecipe = TINY) -> Tokenizer:
     writer = gguf.GGUFWriter(path, recipe.architecture)
     _add_header(writer, recipe, len(vocabulary.tokens))
     if recipe.with_tokenizer:
-        _add_tokenizer(writer, vocabulary)
+        _add_tokenizer(writer, vocabulary, begins_with_token=recipe.begins_with_token)
     if recipe.chat_template is not None:
         writer.add_chat_template(recipe.chat_template)
     for name, matrix in _tensors(recipe, vocabulary):
@@ -128,7 +130,7 @@ def _add_header(writer: gguf.GGUFWriter, recipe: GgufRecipe, vocabulary_size: in
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
 
-def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: _Vocabulary) -> None:
+def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: _Vocabulary, *, begins_with_token: bool) -> None:
     writer.add_tokenizer_model("gpt2")
     writer.add_tokenizer_pre("qwen2")
     writer.add_token_list(vocabulary.tokens)
@@ -136,7 +138,9 @@ def _add_tokenizer(writer: gguf.GGUFWriter, vocabulary: _Vocabulary) -> None:
     writer.add_token_merges(vocabulary.merges)
     writer.add_eos_token_id(vocabulary.end_id)
     writer.add_pad_token_id(vocabulary.tokens.index("<|endoftext|>"))
-    writer.add_add_bos_token(value=False)
+    if begins_with_token:
+        writer.add_bos_token_id(vocabulary.tokens.index("<|endoftext|>"))
+    writer.add_add_bos_token(value=begins_with_token)
 
 
 def _add_tensor(writer: gguf.GGUFWriter, recipe: GgufRecipe, name: str, matrix: Matrix) -> None:

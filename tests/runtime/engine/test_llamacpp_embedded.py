@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +16,7 @@ from runtime.engine import llamacpp_embedded
 from runtime.engine.llamacpp_embedded import EmbeddedServer, import_library
 from runtime.engine.llamacpp_http import ServerAddress, ServerClient
 from runtime.engine.llamacpp_loading import check_computes, read_gguf
-from runtime.engine.llamacpp_server import LoadFailedError, ServerPlan
+from runtime.engine.llamacpp_server import LoadFailedError, ServerPlan, remove_abandoned
 from runtime.values.errors import EngineUnavailableError, InternalError
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
 
@@ -69,6 +71,35 @@ def test_it_listens_in_a_folder_that_is_ours_and_leaves_nothing(model: Path, tem
         assert folder.stat().st_mode & 0o777 == 0o700
         assert (folder / "llama.sock").is_socket()
     assert socket_folders(temporary_folder) == []
+
+
+def test_where_a_sockets_path_would_be_too_long_it_listens_on_loopback(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("x" * 120)
+    long.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(long))
+    with serving(model) as server:
+        assert b"ok" in server.client.call("/health", timeout_s=5)
+    assert list(long.iterdir()) == []
+
+
+def test_folders_of_killed_workers_are_removed_and_no_others(tmp_path: Path) -> None:
+    names = ("first-token-dead", "first-token-heard", "first-token-young", "first-token-other")
+    dead, heard, young, other = (tmp_path / name for name in names)
+    for folder in (dead, heard, young, other):
+        folder.mkdir()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(heard / "llama.sock"))
+        listener.listen()
+        for folder in (dead, young):
+            with socket.socket(socket.AF_UNIX) as closed:
+                closed.bind(str(folder / "llama.sock"))
+        long_ago = time.time() - 1000
+        for folder in (dead, heard):
+            os.utime(folder / "llama.sock", (long_ago, long_ago))
+        remove_abandoned(tmp_path, time.time())
+    assert sorted(folder.name for folder in tmp_path.iterdir()) == sorted(names[1:])
 
 
 def test_without_the_key_it_answers_nothing_of_value(model: Path, temporary_folder: Path) -> None:

@@ -242,6 +242,17 @@ def test_chats_are_rendered_by_the_models_template(engine: LlamaCppEngine, model
     assert model.exists()
 
 
+@pytest.mark.parametrize("template", ["{{ messages[0].content }}", "<|endoftext|>{{ messages[0].content }}"])
+def test_the_token_that_begins_a_sequence_is_there_once(tmp_path: Path, template: str) -> None:
+    path = tmp_path / "model.gguf"
+    write_random_gguf(path, GgufRecipe(begins_with_token=True, chat_template=template))
+    with loaded_engine(path) as engine:
+        alone = engine.count_tokens(TextPrompt(""))
+        assert alone == 1
+        assert engine.count_tokens(TextPrompt("<|endoftext|>ab")) == engine.count_tokens(TextPrompt("ab"))
+        assert engine.count_tokens(chat("ab")) == engine.count_tokens(TextPrompt("ab"))
+
+
 def test_several_requests_together_write_what_each_writes_alone(model: Path) -> None:
     prompts = [TokenPrompt(LONG_PROMPT.token_ids[start : start + 150 + start]) for start in (0, 40, 90, 130, 7)]
     with loaded_engine(model, LoadOptions(parallel_requests=3, context_tokens=512)) as engine:

@@ -197,9 +197,8 @@ def test_finding_a_server(tmp_path: Path) -> None:
 
 
 def test_a_guarded_program_ends_when_asked() -> None:
-    process = start_guarded(["/bin/sh", "-c", "echo here; exec sleep 1000"], ENVIRONMENT)
-    assert output_of(process).readline() == b"here\n"
-    (sleeping,) = [child for child in psutil.Process(process.pid).children() if child.name() == "sleep"]
+    process = start_guarded(["/bin/sh", "-c", "echo $$; exec sleep 1000"], ENVIRONMENT)
+    sleeping = psutil.Process(int(output_of(process).readline()))
     end_guarded(process)
     end_guarded(process)
     assert gone(sleeping)

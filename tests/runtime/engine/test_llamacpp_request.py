@@ -137,7 +137,7 @@ def test_no_token_is_made_after_it_arrived(spec: ModelSpec) -> None:
 
 
 def test_how_long_a_short_prompt_took_is_the_servers_word(spec: ModelSpec) -> None:
-    events = answered(spec, [PROGRESS, READ, token("a", 1, 0.0), last(1)], ask(max_tokens=1))
+    events = answered(spec, [PAUSE, PROGRESS, READ, token("a", 1, 0.0), last(1)], ask(max_tokens=1))
     stats = stats_of(events)
     assert stats.cached_tokens == 2
     assert stats.ttft_parts is not None
