@@ -21,7 +21,7 @@ from runtime.engine.llamacpp_build import device_text
 from runtime.engine.llamacpp_http import lost
 from runtime.engine.llamacpp_loading import check_computes, choose_server, load_error, read_gguf, start_server
 from runtime.engine.llamacpp_plan import KV_CACHE_BITS, plan_server
-from runtime.engine.llamacpp_request import RunningRequest
+from runtime.engine.llamacpp_running import RunningRequest
 from runtime.engine.llamacpp_server import LlamaServer, LoadFailedError, ServerPlan
 from runtime.engine.llamacpp_threads import busy_cores
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer

@@ -13,8 +13,8 @@ from runtime.engine.llamacpp_build import EngineBuild, describe_build
 from runtime.engine.llamacpp_embedded import EmbeddedServer
 from runtime.engine.llamacpp_http import ServerClient
 from runtime.engine.llamacpp_native import NativeServer, find_llama_server
-from runtime.engine.llamacpp_requests import COMPLETION_PATH, Probe, not_numbers, not_understood, probe_body
 from runtime.engine.llamacpp_server import LlamaServer, LoadFailedError, ServerPlan
+from runtime.engine.llamacpp_wire import COMPLETION_PATH, Probe, not_numbers, not_understood, probe_body
 from runtime.library.defects import broken, shown, unsupported
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec

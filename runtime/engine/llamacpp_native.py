@@ -19,8 +19,8 @@ import msgspec
 
 from runtime.engine.llamacpp_guard import end_guarded, output_of, start_guarded
 from runtime.engine.llamacpp_http import ServerClient
-from runtime.engine.llamacpp_requests import HEALTH_PATH, PROPS_PATH, Props
 from runtime.engine.llamacpp_server import BUILT_IN_TEMPLATE, Endpoint, LoadFailedError, ServerPlan, new_endpoint
+from runtime.engine.llamacpp_wire import HEALTH_PATH, PROPS_PATH, Props
 from runtime.values.errors import FirstTokenError, SettingsError
 
 PROGRAM = "llama-server"

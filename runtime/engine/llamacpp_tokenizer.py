@@ -12,7 +12,7 @@ import msgspec
 
 from runtime.engine.chat_rendering import ChatRenderer
 from runtime.engine.llamacpp_http import ServerClient
-from runtime.engine.llamacpp_requests import TOKENIZE_PATH, TokenizeBody, Tokens, not_understood
+from runtime.engine.llamacpp_wire import TOKENIZE_PATH, TokenizeBody, Tokens, not_understood
 from runtime.library.defects import broken
 from runtime.library.spec import ModelSpec
 from runtime.values.prompt import ChatPrompt, Prompt, TextPrompt, TokenPrompt

@@ -9,7 +9,8 @@ import msgspec
 
 from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_http import EventStream, ServerClient, lost
-from runtime.engine.llamacpp_requests import (
+from runtime.engine.llamacpp_tokenizer import ServerTokenizer
+from runtime.engine.llamacpp_wire import (
     COMPLETION_PATH,
     CompletionEvent,
     EventReader,
@@ -17,7 +18,6 @@ from runtime.engine.llamacpp_requests import (
     Timings,
     completion_body,
 )
-from runtime.engine.llamacpp_tokenizer import ServerTokenizer
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import FirstTokenError
 from runtime.values.generation import GenerationEvent, StopReason, TokenChoice

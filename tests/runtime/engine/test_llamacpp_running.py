@@ -17,7 +17,7 @@ from runtime.engine.base import EngineMemory
 from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_http import ServerAddress, ServerClient
 from runtime.engine.llamacpp_loading import read_gguf
-from runtime.engine.llamacpp_request import RunningRequest
+from runtime.engine.llamacpp_running import RunningRequest
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
 from runtime.library.spec import ModelSpec
 from runtime.values.generation import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from runtime.engine.llamacpp_requests import EventReader, Probabilities, completion_body
+from runtime.engine.llamacpp_wire import EventReader, Probabilities, completion_body
 from runtime.values.errors import ContextOverflowError, InternalError, ModelBrokenError
 from runtime.values.generation import GenerateRequest
 from runtime.values.prompt import TokenPrompt
