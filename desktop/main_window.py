@@ -85,6 +85,7 @@ class MainWindow(QMainWindow):
 
     def __init__(self, theme: Theme, parts: Parts) -> None:
         super().__init__()
+        self.theme = theme
         self._painted = False
         self._menus: dict[str, QMenu] = {}
         self.parts = parts
@@ -111,6 +112,7 @@ class MainWindow(QMainWindow):
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
+        self.theme = theme
         self.toolbar.apply_theme(theme)
         self.notices.apply_theme(theme)
         self._splitter.setStyleSheet(f"QSplitter::handle {{ background: {theme.colors.border}; }}")

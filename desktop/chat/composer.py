@@ -110,6 +110,9 @@ class Composer(QWidget):
         self._paste_label.setTextFormat(Qt.TextFormat.PlainText)
         self._paste_drop = IconButton(theme, "x", "removePasteButton", self.tr("Remove the pasted text"), parent=self)
         self._paste_row = QWidget(self)
+        self._edit_label = QLabel(self.tr("Editing a message; the answer begins a new version. Esc cancels."), self)
+        self._edit_label.setObjectName("editLabel")
+        self._edit_label.hide()
         self._notice = QLabel(self)
         self._notice.setObjectName("composerNotice")
         self._notice.setAccessibleName(self.tr("Notice"))
@@ -134,6 +137,7 @@ class Composer(QWidget):
         self._field.setPalette(_field_palette(self._field.palette(), theme))
         self._paste_label.setFont(theme.fonts.text(0.95))
         self._notice.setFont(theme.fonts.text(0.95))
+        self._edit_label.setFont(theme.fonts.text(0.9))
         notice_palette = self._notice.palette()
         notice_palette.setColor(QPalette.ColorRole.WindowText, QColor(theme.colors.bad))
         self._notice.setPalette(notice_palette)
@@ -161,6 +165,10 @@ class Composer(QWidget):
         """Say in place what is wrong with the message; nothing hides it."""
         self._notice.setText(text)
         self._notice.setVisible(bool(text))
+
+    def set_editing(self, *, editing: bool) -> None:
+        """Say whether the text will replace an earlier message."""
+        self._edit_label.setVisible(editing)
 
     def set_busy(self, *, busy: bool) -> None:
         """Offer Stop while a reply runs, Send otherwise."""
@@ -198,6 +206,7 @@ class Composer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(PADDING_PX + 4, PADDING_PX, PADDING_PX, PADDING_PX)
         column.setSpacing(4)
+        column.addWidget(self._edit_label)
         column.addWidget(self._notice)
         column.addWidget(self._paste_row)
         column.addLayout(line)

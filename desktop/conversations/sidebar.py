@@ -74,6 +74,11 @@ class Sidebar(QWidget):
         if not index.isValid():
             self._list.clearSelection()
 
+    @property
+    def query(self) -> str:
+        """What is searched for."""
+        return self._search.text()
+
     def focus_search(self) -> None:
         """Put the cursor into the search field."""
         self._search.setFocus(Qt.FocusReason.ShortcutFocusReason)

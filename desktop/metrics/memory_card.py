@@ -11,6 +11,7 @@ from desktop.widgets.card import Card
 from desktop.widgets.figure_row import FigureRow
 from desktop.widgets.sparkline import Sparkline
 from runtime.metrics.device import available_memory_bytes
+from runtime.values.generation import MemoryFigures
 from runtime.values.wording import bytes_text
 
 
@@ -19,6 +20,7 @@ class MemoryCard(Card):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
+        self._shown: MemoryFigures | None = None
         self._worker = FigureRow(theme, "memoryValue", words.tr("Memory"), words.memory_explanation(), large=True)
         self._plot = Sparkline(theme)
         self._plot.setAccessibleName(words.tr("Memory over time"))
@@ -48,9 +50,12 @@ class MemoryCard(Card):
     def show_figures(self, figures: LiveFigures, history: tuple[float | None, ...]) -> None:
         """Show the last sample."""
         memory = figures.memory
+        if memory is self._shown:
+            return
+        self._shown = memory
         self._plot.set_values(history)
         self._worker.set_value(bytes_text(memory.worker_resident_bytes if memory else None))
         self._weights.set_value(bytes_text(memory.weights_bytes if memory else None))
         self._kv_cache.set_value(bytes_text(memory.kv_cache_bytes if memory else None))
         self._peak.set_value(bytes_text(memory.peak_bytes if memory else None))
-        self._left.set_value(bytes_text(available_memory_bytes()))
+        self._left.set_value(bytes_text(available_memory_bytes() if memory else None))

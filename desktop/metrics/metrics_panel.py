@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFrame, QScrollArea, QVBoxLayout, QWidget
 
 from desktop.metrics import figures_text as words
@@ -17,6 +17,7 @@ from desktop.widgets.slim_scroll_bar import slim_down
 
 MARGIN_PX = 12
 SPACING_PX = 10
+FRAME_MS = 100
 
 
 class MetricsPanel(QScrollArea):
@@ -44,7 +45,11 @@ class MetricsPanel(QScrollArea):
         column.addStretch(1)
         self.setWidget(content)
         slim_down(self, theme)
-        metrics.changed.connect(self._show_figures)
+        self._frame = QTimer(self)
+        self._frame.setSingleShot(True)
+        self._frame.setInterval(FRAME_MS)
+        self._frame.timeout.connect(self._show_figures)
+        metrics.changed.connect(self._show_soon)
         engine.status_changed.connect(self._show_model)
         self._show_figures()
         self._show_model(engine.status)
@@ -54,6 +59,11 @@ class MetricsPanel(QScrollArea):
         slim_down(self, theme)
         for card in (self._speed, self._ttft, self._memory, self._model):
             card.apply_theme(theme)
+
+    def _show_soon(self) -> None:
+        """Figures change with every token; showing them ten times a second is as much as can be read."""
+        if not self._frame.isActive():
+            self._frame.start()
 
     def _show_figures(self) -> None:
         figures = self._metrics.figures

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from time import perf_counter_ns
 
+import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from desktop.state.engine_state import EngineState
@@ -60,6 +62,7 @@ class ChatState(QObject):
         self._clock_ns = clock_ns
         self._run: ReplyRun | None = None
         self._busy = False
+        self._idle = asyncio.Event()
         self.chat: Chat | None = None
         self.path: Path = ()
 
@@ -159,6 +162,23 @@ class ChatState(QObject):
         chat = await self._stored_chat()
         await self._storage.run(lambda opened: opened.store.messages.restore(message_id))
         await self._reload(chat)
+
+    async def lead_to(self, message_id: MessageId) -> None:
+        """Show the branch that `message_id` is on."""
+        if all(message.id != message_id for message in self.path):
+            self._set_path(await self._storage.run(lambda opened: opened.store.messages.select(message_id)))
+
+    async def save_draft(self, draft: str) -> None:
+        """Keep what is written but not sent; that of a chat without any message is not kept."""
+        if self.chat is not None and draft != self.chat.draft:
+            chat_id = self.chat.id
+            self.chat = msgspec.structs.replace(self.chat, draft=draft)
+            await self._storage.run(lambda opened: opened.store.chats.save_draft(chat_id, draft))
+
+    async def wait_until_idle(self) -> None:
+        """Wait until no reply is under way."""
+        while self._busy:
+            await self._idle.wait()
 
     async def change(self, write: Callable[[OpenedStore, ChatId], None]) -> None:
         """Apply `write` (rename, system prompt, sampling …) to the open chat; a new chat is stored for it."""
@@ -302,6 +322,10 @@ class ChatState(QObject):
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy
+        if busy:
+            self._idle.clear()
+        else:
+            self._idle.set()
         self.busy_changed.emit(busy)
 
 

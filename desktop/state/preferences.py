@@ -34,6 +34,10 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
         """Return these with text `steps` steps larger (smaller, if negative), as far as there is any."""
         return msgspec.structs.replace(self, text_scale=_within_bounds(self.text_scale + steps * SCALE_STEP))
 
+    def with_usual_text(self) -> Preferences:
+        """Return these with text of the usual size."""
+        return msgspec.structs.replace(self, text_scale=1.0)
+
 
 class WindowMemory(msgspec.Struct, frozen=True, kw_only=True):
     """Where the window was left.

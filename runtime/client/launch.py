@@ -29,9 +29,11 @@ def start_worker_child(
     return WorkerChild(worker_command(), worker_environment(process_environment()), on_messages, on_exit)
 
 
-def make_supervisor(on_memory: Callable[[MemoryFigures], None] | None = None) -> Supervisor:
-    """Return a client for workers of this installation; none is started yet."""
-    return Supervisor(lambda: WorkerClient.start(start_worker_child, on_memory))
+def make_supervisor(
+    on_memory: Callable[[MemoryFigures], None] | None = None, batch_interval_s: float = 0.0
+) -> Supervisor:
+    """Return a client for workers of this installation; none is started yet. See `WorkerClient.start`."""
+    return Supervisor(lambda: WorkerClient.start(start_worker_child, on_memory, batch_interval_s))
 
 
 def parse_engine(name: str) -> EngineName | None:

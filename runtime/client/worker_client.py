@@ -105,9 +105,12 @@ class WorkerReply:
 class WorkerClient:
     """Talks to one worker. Made by `start`; all methods belong to the loop that made it."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, on_memory: MemoryCallback | None = None) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, on_memory: MemoryCallback | None = None, batch_interval_s: float = 0.0
+    ) -> None:
         self._loop = loop
         self._on_memory = on_memory
+        self._batch_interval_s = batch_interval_s
         self._child: Child | None = None
         self._ids = itertools.count(1)
         self._inbox: deque[FromWorker] = deque()
@@ -120,14 +123,19 @@ class WorkerClient:
         self._gone = asyncio.Event()
 
     @classmethod
-    async def start(cls, start_child: StartChild, on_memory: MemoryCallback | None = None) -> WorkerClient:
+    async def start(
+        cls, start_child: StartChild, on_memory: MemoryCallback | None = None, batch_interval_s: float = 0.0
+    ) -> WorkerClient:
         """Start a worker and shake hands.
+
+        Events are handed over as they come or, with `batch_interval_s`, the first at once and those after it together,
+        so often at most: a window has no use for more than a frame shows.
 
         Raises:
             WorkerLostError: it ended or did not answer within a minute.
             InternalError: it speaks another protocol.
         """
-        client = cls(asyncio.get_running_loop(), on_memory)
+        client = cls(asyncio.get_running_loop(), on_memory, batch_interval_s)
         client._child = start_child(client._receive, client._note_exit)
         client._child.send(Hello(PROTOCOL_VERSION))
         try:
@@ -236,7 +244,20 @@ class WorkerClient:
     # In the loop.
 
     def _drain(self) -> None:
+        if self._batch_interval_s > 0:
+            self._dispatch_all()
+            self._loop.call_later(self._batch_interval_s, self._end_batch)
+        else:
+            self._drain_scheduled = False
+            self._dispatch_all()
+
+    def _end_batch(self) -> None:
         self._drain_scheduled = False
+        if self._inbox:
+            self._drain_scheduled = True
+            self._drain()
+
+    def _dispatch_all(self) -> None:
         while self._inbox:
             self._dispatch(self._inbox.popleft())
 
@@ -277,7 +298,7 @@ class WorkerClient:
             del self._replies[event.id]
 
     def _end(self, how: WorkerExit) -> None:
-        self._drain()
+        self._dispatch_all()
         self._lost = _lost(how)
         if not self._ready.done():
             self._ready.set_exception(self._lost)

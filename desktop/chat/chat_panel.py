@@ -1,0 +1,243 @@
+"""The chat: transcript above, composer below, and what passes between them and the state."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+
+from PySide6.QtCore import Qt, QTimer, QUrl, Signal
+from PySide6.QtGui import QColor, QDesktopServices, QKeySequence, QPalette, QShortcut
+from PySide6.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+
+from desktop.chat.composer import Composer
+from desktop.chat.message_words import message_view, progress_text
+from desktop.chat.transcript.transcript_view import TranscriptView
+from desktop.chat.welcome import Welcome
+from desktop.state.chat_state import ChatState
+from desktop.state.engine_state import EngineState, EngineStatus, Loading, Serving
+from desktop.state.metrics_state import MetricsState
+from desktop.tasks import Tasks
+from desktop.theme.theme import Theme
+from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, MessageState
+from runtime.values.errors import UserFacingError
+from runtime.values.generation import TextKind
+
+MARGIN_PX = 16
+DRAFT_DELAY_MS = 500
+
+
+class ChatPanel(QWidget):
+    """Shows the open chat and takes what the user writes.
+
+    Signals:
+        draft_changed: the text that is not sent yet, a moment after the last key.
+    """
+
+    draft_changed = Signal(str)
+
+    def __init__(
+        self,
+        theme: Theme,
+        chat: ChatState,
+        engine: EngineState,
+        metrics: MetricsState,
+        tasks: Tasks,
+        parent: QWidget | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._chat = chat
+        self._engine = engine
+        self._metrics = metrics
+        self._tasks = tasks
+        self._chat_id: ChatId | None = None
+        self._editing: MessageId | None = None
+        self._shown_status = ""
+        self.setObjectName("chatPanel")
+        self.setAccessibleName(self.tr("Chat"))
+        self.transcript = TranscriptView(theme, self)
+        self.composer = Composer(theme, self)
+        self._welcome = Welcome(theme, self)
+        self._draft_timer = QTimer(self)
+        self._draft_timer.setSingleShot(True)
+        self._draft_timer.setInterval(DRAFT_DELAY_MS)
+        self._lay_out()
+        self._connect_state()
+        self._connect_widgets()
+        self.apply_theme(theme)
+        self._show_path(chat.path)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Take other colours and fonts."""
+        self.setAutoFillBackground(True)
+        palette = self.palette()
+        palette.setColor(QPalette.ColorRole.Window, QColor(theme.colors.page))
+        self.setPalette(palette)
+        self.transcript.apply_theme(theme)
+        self.composer.apply_theme(theme)
+        self._welcome.apply_theme(theme)
+
+    def _lay_out(self) -> None:
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, MARGIN_PX)
+        column.setSpacing(0)
+        column.addWidget(self.transcript, 1)
+        column.addWidget(self._welcome, 1)
+        self._composer_row = QVBoxLayout()
+        self._composer_row.setContentsMargins(MARGIN_PX, 0, MARGIN_PX, 0)
+        self._composer_row.addWidget(self.composer)
+        column.addLayout(self._composer_row)
+
+    def _connect_state(self) -> None:
+        self._chat.chat_changed.connect(self._show_chat)
+        self._chat.path_reset.connect(self._show_path)
+        self._chat.message_added.connect(self._add_message)
+        self._chat.message_changed.connect(self._update_message)
+        self._chat.text_arrived.connect(self._append_text)
+        self._chat.busy_changed.connect(lambda busy: self.composer.set_busy(busy=busy))
+        self._engine.status_changed.connect(self._show_engine)
+        self._metrics.changed.connect(self._show_progress)
+
+    def _connect_widgets(self) -> None:
+        self.composer.sent.connect(self._send)
+        self.composer.stop_requested.connect(self._chat.stop)
+        self.composer.edited.connect(self._draft_timer.start)
+        self._draft_timer.timeout.connect(lambda: self.draft_changed.emit(self.composer.text))
+        self._welcome.question_chosen.connect(self._send)
+        stop = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        stop.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        stop.activated.connect(self._escape)
+        view = self.transcript
+        view.edit_requested.connect(self._begin_edit)
+        view.link_activated.connect(self._ask_before_link)
+        view.first_text_painted.connect(lambda _id, _time_ns: self._metrics.note_first_paint())
+        view.regenerate_requested.connect(
+            lambda number: self._start(self._chat.regenerate(MessageId(number)), "regenerate")
+        )
+        view.retry_requested.connect(lambda number: self._start(self._chat.regenerate(MessageId(number)), "retry"))
+        view.continue_requested.connect(lambda number: self._start(self._chat.resume(MessageId(number)), "continue"))
+        view.delete_requested.connect(
+            lambda number: self._start(self._chat.delete(MessageId(number)), "delete message")
+        )
+        view.branch_requested.connect(
+            lambda number, step: self._start(self._chat.step_branch(MessageId(number), step), "switch branch")
+        )
+
+    # from the state
+
+    def _show_chat(self, chat: Chat | None) -> None:
+        number = chat.id if chat is not None else None
+        if number != self._chat_id:
+            self._chat_id = number
+            self._end_edit()
+            self.composer.set_text(chat.draft if chat is not None else "")
+
+    def _show_path(self, path: tuple[ChatMessage, ...]) -> None:
+        self.transcript.set_messages([message_view(message) for message in path])
+        self._show_welcome()
+
+    def _add_message(self, message: ChatMessage) -> None:
+        self.transcript.add_message(message_view(message, self._status()))
+        self._show_welcome()
+
+    def _update_message(self, message: ChatMessage) -> None:
+        self.transcript.update_message(message_view(message))
+
+    def _append_text(self, number: int, text: str, kind: TextKind) -> None:
+        self.transcript.append_text(MessageId(number), text, kind)
+
+    def _show_engine(self, status: EngineStatus) -> None:
+        self._welcome.show_model(status.model if isinstance(status, Serving) else None)
+        self._show_progress()
+
+    def _show_progress(self) -> None:
+        """Say below a reply without text what is going on: loading, or reading the prompt."""
+        last = self._chat.path[-1] if self._chat.path else None
+        figures = self._metrics.figures
+        if last is None or last.state is not MessageState.STREAMING or figures.tokens:
+            return
+        status = self._status()
+        if status != self._shown_status:
+            self._shown_status = status
+            self.transcript.update_message(message_view(last, status))
+
+    def _status(self) -> str:
+        progress = self._metrics.figures.prompt_progress
+        match self._engine.status:
+            case Loading(name=name):
+                return self.tr("Loading {name}…").format(name=name)
+            case Serving() if progress is not None:
+                return progress_text(progress)
+            case _:
+                return self.tr("Starting…")
+
+    def _show_welcome(self) -> None:
+        empty = not self._chat.path
+        self._welcome.setVisible(empty)
+        self.transcript.setVisible(not empty)
+
+    # from the user
+
+    def _send(self, text: str) -> None:
+        if self._editing is not None:
+            self._start(self._send_edit(self._editing, text), "edit message")
+        else:
+            self._start(self._send_new(text), "send message")
+
+    async def _send_new(self, text: str) -> None:
+        await self._guarded(self._chat.send(text), text)
+
+    async def _send_edit(self, message_id: MessageId, text: str) -> None:
+        self._end_edit()
+        await self._guarded(self._chat.edit(message_id, text), text)
+
+    async def _guarded(self, sending: Coroutine[object, object, object], text: str) -> None:
+        """Empty the field once the message is stored; if it is refused, say why in place and keep what was written."""
+        stored = self._chat.message_added.connect(lambda _: self._clear_if(text))
+        try:
+            await sending
+        except UserFacingError as error:
+            self.composer.set_text(text)
+            self.composer.show_notice(f"{error.what} {error.next_step}")
+        finally:
+            self._chat.message_added.disconnect(stored)
+
+    def _clear_if(self, text: str) -> None:
+        if self.composer.text == text:
+            self.composer.clear()
+            self.draft_changed.emit("")
+
+    def _begin_edit(self, number: int) -> None:
+        message = next((one for one in self._chat.path if one.id == number), None)
+        if message is not None:
+            self._editing = message.id
+            self.composer.set_text(message.text)
+            self.composer.set_editing(editing=True)
+            self.composer.focus()
+
+    def _end_edit(self) -> None:
+        if self._editing is not None:
+            self._editing = None
+            self.composer.set_editing(editing=False)
+            self.composer.set_text("")
+
+    def _escape(self) -> None:
+        if self._chat.busy:
+            self._chat.stop()
+        else:
+            self._end_edit()
+
+    def _ask_before_link(self, address: str) -> None:
+        """Show where a link leads before anything opens it: its text may name one address and lead to another."""
+        box = QMessageBox(self)
+        box.setObjectName("linkDialog")
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Question)
+        box.setWindowTitle(self.tr("Open link"))
+        box.setText(self.tr("Open this address in the browser?"))
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setInformativeText(address)
+        box.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
+        box.accepted.connect(lambda: QDesktopServices.openUrl(QUrl(address, QUrl.ParsingMode.StrictMode)))
+        box.open()
+
+    def _start(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._tasks.start(work, name)

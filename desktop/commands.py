@@ -1,0 +1,234 @@
+"""What the toolbar, the menus and the panels' signals do: the wiring between what is pressed and what is known."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from importlib.metadata import version
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QFileDialog, QMessageBox
+
+from desktop.chat.chat_panel import ChatPanel
+from desktop.conversations.sidebar import Sidebar
+from desktop.main_window import MainWindow
+from desktop.menus import Commands, build_menus
+from desktop.model_control.model_button import ModelButton
+from desktop.session import States
+from desktop.settings.chat_settings import ChatSettingsDialog
+from desktop.settings.general_page import GeneralPage
+from desktop.settings.models_page import ModelsPage
+from desktop.settings.privacy_page import PrivacyPage
+from desktop.settings.settings_dialog import SettingsDialog
+from desktop.state.chat_settings_state import ChatSettingsState
+from desktop.state.transfer_state import ExportFormat, TransferState
+from desktop.theme.theme import Theme
+from runtime.config.paths import AppPaths
+from runtime.values.chat import ChatId, MessageId
+from runtime.values.errors import FirstTokenError, InternalError, UserFacingError
+
+
+class WindowCommands(QObject):
+    """Connects; holds no state but the dialogs that are open."""
+
+    def __init__(
+        self,
+        states: States,
+        window: MainWindow,
+        chat_panel: ChatPanel,
+        sidebar: Sidebar,
+        model_button: ModelButton,
+        paths: AppPaths,
+    ) -> None:
+        super().__init__(window)
+        self._states = states
+        self._window = window
+        self._chat_panel = chat_panel
+        self._sidebar = sidebar
+        self._model_button = model_button
+        self._paths = paths
+        self._settings_dialog: SettingsDialog | None = None
+        self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
+        self._transfer = TransferState(states.storage, states.chats, self)
+        self._connect_panels()
+        self._connect_states()
+        build_menus(window, self._commands())
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Dress the dialogs that are open."""
+        if self._settings_dialog is not None:
+            self._settings_dialog.apply_theme(theme)
+
+    def _connect_panels(self) -> None:
+        tasks, states = self._states.tasks, self._states
+        toolbar = self._window.toolbar
+        toolbar.new_chat_button.clicked.connect(self._new_chat)
+        toolbar.chat_settings_button.clicked.connect(self._open_chat_settings)
+        self._sidebar.chat_chosen.connect(lambda number: self._open_chat(ChatId(number)))
+        self._sidebar.message_chosen.connect(
+            lambda chat, message: tasks.start(self._show_hit(ChatId(chat), MessageId(message)), "show a search hit")
+        )
+        self._sidebar.export_requested.connect(lambda number: self._export_chat(ChatId(number)))
+        self._chat_panel.draft_changed.connect(lambda text: tasks.start(states.chat.save_draft(text), "save the draft"))
+        self._model_button.load_requested.connect(lambda name: tasks.start(states.engine.load(name), "load a model"))
+        self._model_button.unload_requested.connect(lambda: tasks.start(states.engine.unload(), "unload the model"))
+        self._model_button.menu_about_to_open.connect(
+            lambda: tasks.start(states.installed.refresh(), "look for models")
+        )
+
+    def _connect_states(self) -> None:
+        states = self._states
+        states.tasks.failed.connect(self._show_error)
+        states.chat.chats_changed.connect(lambda: states.tasks.start(states.chats.refresh(), "list the chats"))
+        states.chat.chat_changed.connect(lambda chat: self._sidebar.show_chat(chat.id if chat is not None else None))
+        states.chat.message_deleted.connect(self._offer_message_back)
+        states.chats.deleted.connect(self._note_deleted_chat)
+
+    def _commands(self) -> Commands:
+        return Commands(
+            new_chat=self._new_chat,
+            export_chat=lambda: self._export_chat(None),
+            export_all=self._export_all,
+            import_chats=self._import,
+            search_chats=self._sidebar.focus_search,
+            find=self._chat_panel.transcript.open_find,
+            toggle_sidebar=lambda: self._window.toggle(self._window.parts.sidebar),
+            toggle_metrics=lambda: self._window.toggle(self._window.parts.metrics),
+            larger_text=lambda: self._change_text_size(1),
+            smaller_text=lambda: self._change_text_size(-1),
+            usual_text=lambda: self._change_text_size(0),
+            choose_model=self._model_button.open_menu,
+            unload_model=self._model_button.unload_requested.emit,
+            chat_settings=self._open_chat_settings,
+            settings=self._open_settings,
+            about=self._about,
+        )
+
+    # chats
+
+    def _new_chat(self) -> None:
+        self._states.chat.start_new()
+        self._chat_panel.composer.focus()
+
+    def _open_chat(self, chat_id: ChatId) -> None:
+        self._states.tasks.start(self._states.chat.open(chat_id), "open a chat")
+
+    async def _show_hit(self, chat_id: ChatId, message_id: MessageId) -> None:
+        await self._states.chat.open(chat_id)
+        await self._states.chat.lead_to(message_id)
+        self._chat_panel.transcript.show_hit(message_id, self._sidebar.query)
+
+    def _offer_message_back(self, number: int) -> None:
+        self._window.notices.offer(
+            self.tr("Message deleted."),
+            self.tr("Undo"),
+            lambda: self._start(self._states.chat.restore(MessageId(number)), "restore a message"),
+        )
+
+    def _note_deleted_chat(self, number: int, title: str) -> None:
+        chat = self._states.chat.chat
+        if chat is not None and chat.id == number:
+            self._new_chat()
+        self._window.notices.offer(
+            self.tr("“{title}” deleted.").format(title=title),
+            self.tr("Undo"),
+            lambda: self._start(self._states.chats.restore(ChatId(number)), "restore a chat"),
+        )
+
+    # files
+
+    def _export_chat(self, chat_id: ChatId | None) -> None:
+        chosen = chat_id if chat_id is not None else (self._states.chat.chat.id if self._states.chat.chat else None)
+        if chosen is None:
+            return
+        filters = {
+            self.tr("Markdown (*.md)"): ExportFormat.MARKDOWN,
+            self.tr("JSON, can be imported again (*.json)"): ExportFormat.JSON,
+        }
+        dialog = self._file_dialog(self.tr("Export chat"), "exportDialog", list(filters), saves=True)
+
+        def export(name: str) -> None:
+            file_format = filters[dialog.selectedNameFilter()]
+            path = Path(name)
+            file = path if path.suffix else path.with_suffix(f".{file_format.value}")
+            self._start(self._transfer.export_chat(chosen, file, file_format), "export a chat")
+
+        dialog.fileSelected.connect(export)
+        dialog.open()
+
+    def _export_all(self) -> None:
+        dialog = self._file_dialog(
+            self.tr("Export all chats"), "exportAllDialog", [self.tr("JSON (*.json)")], saves=True
+        )
+        dialog.setDefaultSuffix("json")
+        dialog.fileSelected.connect(lambda name: self._start(self._transfer.export_all(Path(name)), "export all chats"))
+        dialog.open()
+
+    def _import(self) -> None:
+        dialog = self._file_dialog(self.tr("Import chats"), "importDialog", [self.tr("JSON (*.json)")], saves=False)
+        dialog.fileSelected.connect(lambda name: self._start(self._import_file(Path(name)), "import chats"))
+        dialog.open()
+
+    async def _import_file(self, file: Path) -> None:
+        imported = await self._transfer.import_file(file)
+        if imported:
+            await self._states.chat.open(imported[0])
+
+    def _file_dialog(self, title: str, name: str, filters: list[str], *, saves: bool) -> QFileDialog:
+        dialog = QFileDialog(self._window, title, str(Path.home()))
+        dialog.setObjectName(name)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.setNameFilters(filters)
+        if saves:
+            dialog.setAcceptMode(QFileDialog.AcceptMode.AcceptSave)
+        else:
+            dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
+        return dialog
+
+    # looks and dialogs
+
+    def _change_text_size(self, steps: int) -> None:
+        state = self._states.preferences
+        state.choose(state.preferences.with_larger_text(steps) if steps else state.preferences.with_usual_text())
+
+    def _open_settings(self) -> None:
+        if self._settings_dialog is None:
+            states = self._states
+            theme = self._window.theme
+            self._settings_dialog = SettingsDialog(
+                theme,
+                GeneralPage(theme, states.preferences),
+                ModelsPage(theme, states.settings, states.installed, states.tasks),
+                PrivacyPage(theme, self._paths),
+                self._window,
+            )
+        self._settings_dialog.open()
+
+    def _open_chat_settings(self) -> None:
+        self._start(self._chat_settings.refresh_presets(), "read the presets")
+        dialog = ChatSettingsDialog(self._window.theme, self._chat_settings, self._states.tasks, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.open()
+
+    def _about(self) -> None:
+        box = QMessageBox(self._window)
+        box.setObjectName("aboutDialog")
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(self.tr("About First Token"))
+        box.setText(f"First Token {version('first-token')}")
+        box.setInformativeText(
+            self.tr("Runs language models on this machine and shows what inference costs. Nothing leaves the machine.")
+        )
+        box.open()
+
+    def _show_error(self, error: FirstTokenError) -> None:
+        match error:
+            case UserFacingError(what=what, next_step=next_step):
+                self._window.notices.show_error(f"{what} {next_step}")
+            case InternalError(what=what):
+                self._window.notices.show_error(
+                    self.tr("{what}. This is a bug of First Token; its log has the detail.").format(what=what)
+                )
+
+    def _start(self, work: Coroutine[object, object, None], name: str) -> None:
+        self._states.tasks.start(work, name)

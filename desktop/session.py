@@ -1,0 +1,112 @@
+"""One run of the window, from the first paint to the last commit."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+
+import msgspec
+
+from desktop.chat.chat_panel import ChatPanel
+from desktop.main_window import MainWindow
+from desktop.state.chat_list_state import ChatListState
+from desktop.state.chat_state import ChatState
+from desktop.state.engine_state import EngineState
+from desktop.state.installed_state import InstalledState
+from desktop.state.preferences import PreferencesState, WindowMemory
+from desktop.state.settings_state import SettingsState
+from desktop.state.storage import Storage
+from desktop.tasks import Tasks
+from runtime.store.opening import OpenedStore
+from runtime.values.chat import ChatId
+from runtime.values.errors import StoreError
+
+
+class States(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything the window knows."""
+
+    storage: Storage[OpenedStore]
+    tasks: Tasks
+    preferences: PreferencesState
+    settings: SettingsState
+    engine: EngineState
+    installed: InstalledState
+    chats: ChatListState
+    chat: ChatState
+
+
+class Session:
+    """Starts what the window needs once it is shown, and ends it in order."""
+
+    def __init__(self, states: States, window: MainWindow, chat_panel: ChatPanel) -> None:
+        self._states = states
+        self._window = window
+        self._chat_panel = chat_panel
+        self._closing = asyncio.Event()
+        window.closing.connect(self._closing.set)
+
+    async def run(self) -> None:
+        """Show the window, serve it until it closes, and leave nothing behind."""
+        states = self._states
+        await self._restore_looks()
+        self._window.show()
+        states.tasks.start(self._load_model(), "load the model")
+        states.tasks.start(self._restore_chats(), "restore the chats")
+        self._chat_panel.composer.focus()
+        # What exists now lives as long as the window; leaving it out keeps every later collection short.
+        gc.freeze()
+        await self._closing.wait()
+        await self._close()
+
+    async def _restore_looks(self) -> None:
+        try:
+            await self._states.preferences.load()
+        except StoreError as error:
+            self._window.notices.show_error(f"{error.what} {error.next_step}")
+        memory = self._states.preferences.memory
+        self._window.restore_layout(memory.geometry, memory.layout)
+
+    async def _load_model(self) -> None:
+        """Load the model that was used last; the demo model on the first start."""
+        await self._states.settings.load()
+        name = self._states.preferences.memory.model_name or self._states.settings.settings.default_model
+        await self._states.engine.load(name)
+        await self._states.installed.refresh()
+
+    async def _restore_chats(self) -> None:
+        states = self._states
+        await states.chats.refresh()
+        damage = await states.storage.run(lambda opened: opened.damage)
+        if damage is not None:
+            self._window.notices.show_error(
+                self._window.tr(
+                    "The chat database was damaged ({reason}). It is kept as {path}; {count} chats were saved from it."
+                ).format(reason=damage.reason, path=damage.kept_aside, count=damage.salvaged_chats)
+            )
+        last = states.preferences.memory.chat_id
+        if last is not None and any(chat.id == last for chat in states.chats.chats):
+            await states.chat.open(ChatId(last))
+
+    async def _close(self) -> None:
+        """Stop the reply, keep what is not sent, remember the window, end worker and database."""
+        states = self._states
+        states.chat.stop()
+        await states.chat.wait_until_idle()
+        try:
+            await states.chat.save_draft(self._chat_panel.composer.text)
+            states.preferences.memory = self._memory()
+            await states.preferences.save()
+        except StoreError as error:
+            self._states.tasks.failed.emit(error)
+        await states.tasks.close()
+        await states.engine.close()
+        await states.storage.close(lambda opened: opened.store.close())
+
+    def _memory(self) -> WindowMemory:
+        chat = self._states.chat.chat
+        return WindowMemory(
+            geometry=bytes(self._window.saveGeometry().data()),
+            layout=self._window.saved_layout(),
+            chat_id=chat.id if chat is not None else None,
+            model_name=self._states.engine.model_name,
+        )
