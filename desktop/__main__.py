@@ -1,11 +1,41 @@
-"""`python -m desktop`: the window, for whoever has no console script."""
+"""The entry of `first-token`: with arguments the command line (or a worker), without any the window.
+
+Decided before Qt is imported: neither a worker nor a command needs it.
+"""
 
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 
-from desktop.app import main
-from runtime.config.paths import process_environment
+
+def main() -> int:
+    """Run what the arguments ask for; return the exit code."""
+    if sys.argv[1:]:
+        # Another role of the same executable. By name, so that no import leads from the window to an engine.
+        return int(import_module("runtime.__main__").main())
+    return open_window()
+
+
+def open_window() -> int:
+    """Open the window, or say in one line why that cannot be."""
+    from desktop.display import check_display  # noqa: PLC0415 - a command needs none of this
+    from runtime.config.paths import process_environment  # noqa: PLC0415 - likewise
+    from runtime.values.errors import UserFacingError  # noqa: PLC0415 - likewise
+
+    environment = process_environment()
+    try:
+        check_display(environment)
+        from desktop.app import main as window_main  # noqa: PLC0415 - Qt, only once a window can open
+
+        return window_main(environment)
+    except UserFacingError as error:
+        sys.stderr.write(f"first-token: {error.what} {error.next_step}\n")
+        return 1
+    except ImportError as error:
+        sys.stderr.write(f"first-token: The window cannot open: {error}. `first-token doctor` says what is missing.\n")
+        return 1
+
 
 if __name__ == "__main__":
-    sys.exit(main(process_environment()))
+    sys.exit(main())

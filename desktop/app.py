@@ -2,8 +2,9 @@
 
 Start-up order:
 
-1. `runtime.__main__` has decided that this is neither a worker nor a command, before anything else was imported.
-2. `check_display`: without a display Qt would end the process.
+1. `desktop.__main__` has decided that this is neither a worker nor a command, and that there is a display, without
+   which Qt would end the process.
+2. Qt is imported.
 3. `QApplication`, style, fonts, palette.
 4. State, then widgets; nothing here waits for the disk or for a model.
 5. `Session.run` on the event loop: preferences, first paint, then the worker with the last model, the list of chats and
@@ -25,7 +26,6 @@ from PySide6.QtWidgets import QApplication
 from desktop.chat.chat_panel import ChatPanel
 from desktop.commands import WindowCommands
 from desktop.conversations.sidebar import Sidebar
-from desktop.display import check_display
 from desktop.main_window import MainWindow, Parts
 from desktop.metrics.metrics_panel import MetricsPanel
 from desktop.model_control.model_button import ModelButton
@@ -136,12 +136,7 @@ def make_application(assets: Path, platform: str = sys.platform) -> QApplication
 
 
 def main(environment: Mapping[str, str]) -> int:
-    """Open the window and serve it until it closes; return the exit code.
-
-    Raises:
-        EngineUnavailableError: there is no display.
-    """
-    check_display(environment)
+    """Open the window and serve it until it closes; return the exit code."""
     paths = app_paths(environment)
     application = make_application(paths.assets)
     loop = qasync.QEventLoop(application)

@@ -123,6 +123,7 @@ class Composer(QWidget):
         self._connect()
         self.apply_theme(theme)
         self._show_paste()
+        self._refresh()
 
     @property
     def text(self) -> str:

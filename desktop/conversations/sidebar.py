@@ -57,6 +57,7 @@ class Sidebar(QWidget):
         palette.setColor(QPalette.ColorRole.Window, QColor(theme.colors.sidebar))
         palette.setColor(QPalette.ColorRole.Base, QColor(theme.colors.sidebar))
         self.setPalette(palette)
+        self._list.setPalette(palette)
         field = self._search.palette()
         field.setColor(QPalette.ColorRole.Base, QColor(theme.colors.card))
         self._search.setPalette(field)

@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 from desktop.widgets.waterfall import WaterfallRow
 from runtime.values.generation import GenerationStats, TtftParts
-from runtime.values.model import Quantization
+from runtime.values.model import EngineName, Quantization
 from runtime.values.wording import milliseconds_text
 
 CONTEXT = "MetricsPanel"
@@ -53,6 +53,17 @@ def prompt_text(stats: GenerationStats) -> str:
 def short_quantization(quantization: Quantization) -> str:
     """Return the name and the effective width, short enough for a narrow panel."""
     return tr("{name} · {bits} bits").format(name=quantization.name, bits=f"{quantization.bits_per_weight:.2f}")
+
+
+def engine_text(engine: EngineName) -> str:
+    """Return what people call an engine."""
+    match engine:
+        case EngineName.MLX:
+            return "MLX"
+        case EngineName.LLAMACPP:
+            return "llama.cpp"
+        case EngineName.SCRIPTED:
+            return tr("Script")
 
 
 def ttft_explanation() -> str:

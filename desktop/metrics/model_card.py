@@ -45,7 +45,9 @@ class ModelCard(Card):
         """Show what is loaded; None for nothing."""
         self._model = model
         self._quantization.set_value(words.short_quantization(model.quantization) if model else UNDEFINED)
-        self._engine.set_value(model.engine_version if model else UNDEFINED)
+        self._engine.set_value(
+            words.engine_text(model.engine) if model else UNDEFINED, model.engine_version if model else ""
+        )
         self._device.set_value(model.device if model else UNDEFINED)
         self._show_context()
 

@@ -59,9 +59,9 @@ class Group(QWidget):
             self._add(Divider(self._theme, self))
         self._add(SettingRow(self._theme, label, explanation, control, below=below, parent=self))
 
-    def add(self, widget: QWidget) -> None:
-        """Add something that is no row."""
-        self._card.body.addWidget(widget)
+    def add(self, widget: QWidget, *, is_narrow: bool = False) -> None:
+        """Add something that is no row, as wide as the card or, if narrow, as it needs to be."""
+        self._card.body.addWidget(widget, 0, _alignment(is_narrow=is_narrow))
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
@@ -115,8 +115,7 @@ class Page(QScrollArea):
 
     def place(self, widget: QWidget, *, is_narrow: bool = False) -> None:
         """Put something below what is there, as wide as the page or, if narrow, as it needs to be."""
-        aligned = Qt.AlignmentFlag.AlignLeading if is_narrow else Qt.AlignmentFlag(0)
-        self.column.insertWidget(self.column.count() - 1, widget, 0, aligned)
+        self.column.insertWidget(self.column.count() - 1, widget, 0, _alignment(is_narrow=is_narrow))
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
@@ -124,3 +123,7 @@ class Page(QScrollArea):
         slim_down(self, theme)
         for group in self.groups:
             group.apply_theme(theme)
+
+
+def _alignment(*, is_narrow: bool) -> Qt.AlignmentFlag:
+    return Qt.AlignmentFlag.AlignLeading if is_narrow else Qt.AlignmentFlag(0)

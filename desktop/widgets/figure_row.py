@@ -66,11 +66,11 @@ class FigureRow(QWidget):
         self._value.setFont(theme.fonts.text(1.15 if self._large else 0.95, weight=QFont.Weight.DemiBold))
         _tint(self._value, theme.colors.text)
 
-    def set_value(self, text: str) -> None:
-        """Show `text`; the whole of it is in the tooltip too, in case there is no room."""
+    def set_value(self, text: str, detail: str = "") -> None:
+        """Show `text`; the whole of it, or `detail`, is in the tooltip too, in case there is no room."""
         if text != self._value.text():
             self._value.setText(text)
-            self.setToolTip(f"{text}\n\n{self._explanation}")
+            self.setToolTip(f"{detail or text}\n\n{self._explanation}")
 
 
 def _tint(label: QLabel, color: str) -> None:

@@ -36,7 +36,11 @@ _FUNCTIONS = """sin cos tan cot sec csc arcsin arccos arctan sinh cosh tanh log 
 _WORDS: dict[str, str] = {
     **_SYMBOLS,
     **{name: f" {symbol} " for name, symbol in _RELATIONS.items()},
-    **{"sum": " ∑", "prod": " ∏", "int": " ∫", "iint": " ∬", "oint": " ∮"},
+    "sum": " ∑",
+    "prod": " ∏",
+    "int": " ∫",
+    "iint": " ∬",
+    "oint": " ∮",
     **{name: name for name in (*_FUNCTIONS.split(), *"{}$%#_|")},
     **dict.fromkeys((",", ";", ":", " ", "quad", "qquad"), " "),
     **dict.fromkeys(("left", "right", "big", "Big", "bigg", "Bigg", "displaystyle", "textstyle", "limits", "!"), ""),

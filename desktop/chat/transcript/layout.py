@@ -11,7 +11,8 @@ from collections.abc import Iterator
 
 from PySide6.QtCore import QPointF, QRectF
 
-from desktop.chat.transcript.message_item import Column, MessageItem
+from desktop.chat.transcript.column import Column
+from desktop.chat.transcript.message_item import MessageItem
 from desktop.chat.transcript.places import RowPlace, TextPlace
 from desktop.chat.transcript.row import Row, TextRow
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 from PySide6.QtCore import QCoreApplication, QRectF
 
-from desktop.chat.markdown.block import Block
 from desktop.chat.markdown.safe_text import safe_text
 from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow, ShowMoreRow, StatusRow
-from desktop.chat.transcript.code_rows import CodeHeaderRow, CodeRow
+from desktop.chat.transcript.column import BUBBLE_PADDING_X, BUBBLE_PADDING_Y, Column
 from desktop.chat.transcript.message_body import COLLAPSED_LINES, BodyMaker, BodyText, MessageBody, is_long
 from desktop.chat.transcript.message_view import MessageAction, MessageView
 from desktop.chat.transcript.prose_row import ProseRow
@@ -20,31 +17,10 @@ from runtime.values.chat import MessageState
 from runtime.values.generation import TextKind
 from runtime.values.prompt import Role
 
-BUBBLE_SHARE = 0.8
-BUBBLE_PADDING_X, BUBBLE_PADDING_Y = 0.85, 0.5
 REASONING_GAP = 0.55
 GAP_BELOW_USER, GAP_BELOW_REPLY = 0.15, 1.0
 CHARACTERS_COUNTED = 20_000
 """How much of a text is looked at to guess its height; a guess needs no more."""
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """The column that messages stand in.
-
-    Attributes:
-        left: px from the viewport's edge.
-        width: px.
-        is_mirrored: whether the user's side is the left.
-        retry_width: px that a Retry button takes.
-        buttons_width: px that the buttons beside a message take.
-    """
-
-    left: float
-    width: float
-    is_mirrored: bool
-    retry_width: float
-    buttons_width: float
 
 
 class MessageItem:
@@ -168,20 +144,6 @@ class MessageItem:
         """Whether it is a text of the user of which only the beginning is shown at first."""
         return self.is_user and is_long(self.view.text)
 
-    def code_of(self, index: int) -> Block | None:
-        """Return the code block that a row belongs to; None if it belongs to none."""
-        row = self.stack.rows[index]
-        return row.block if isinstance(row, CodeHeaderRow | CodeRow) else None
-
-    def code_blocks(self) -> list[Block]:
-        """Return all code blocks that are shown."""
-        return [row.block for row in self.stack.rows if isinstance(row, CodeHeaderRow)]
-
-    def links(self) -> list[str]:
-        """Return all addresses that are shown, each once."""
-        rows = [row for row in self.stack.rows if isinstance(row, TextRow)]
-        return list(dict.fromkeys(link for row in rows for link in row.links()))
-
     def markdown_of(self, first: int, last: int) -> str:
         """Return the source of the blocks that the rows from `first` to `last` belong to."""
         if self._body is None:
@@ -230,9 +192,7 @@ class MessageItem:
         inner = self.width_of(first)
         if (last == 0 or (last == 1 and self.is_long)) and isinstance(first, ProseRow) and first.is_measured(inner):
             inner = min(first.natural_width(), inner)
-        width = inner + 2 * look.distance(BUBBLE_PADDING_X)
-        left = self._column.left if self._column.is_mirrored else self._column.left + self._column.width - width
-        return QRectF(left, 0, width, self.stack.tops[last] + rows[last].height + look.distance(BUBBLE_PADDING_Y))
+        return self._column.bubble(inner, self.stack.tops[last] + rows[last].height, look)
 
     def outline(self) -> QRectF:
         """Return the message's rectangle in the same coordinates."""
@@ -247,8 +207,7 @@ class MessageItem:
         """Return the width that a row is laid out at, px."""
         if not self._is_in_bubble(row):
             return self._column.width
-        padding = self._maker.look.distance(BUBBLE_PADDING_X)
-        return round(self._column.width * BUBBLE_SHARE) - 2 * padding
+        return self._column.bubble_text_width(self._maker.look)
 
     def _is_in_bubble(self, row: Row) -> bool:
         return self.is_user and isinstance(row, TextRow | ShowMoreRow)

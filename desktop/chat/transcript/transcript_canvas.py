@@ -17,10 +17,10 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
 
+from desktop.chat.transcript.column import Column
 from desktop.chat.transcript.finder import Hit, TextFinder
 from desktop.chat.transcript.layout import TranscriptLayout
 from desktop.chat.transcript.message_body import BodyMaker
-from desktop.chat.transcript.message_item import Column
 from desktop.chat.transcript.overlays import Overlays
 from desktop.chat.transcript.painter import Frame, TranscriptPainter
 from desktop.chat.transcript.places import RowPlace, TextPlace

@@ -21,6 +21,7 @@ from desktop.chat.transcript.keyboard import message_step, moved_place
 from desktop.chat.transcript.message_view import MessageAction
 from desktop.chat.transcript.places import RowPlace
 from desktop.chat.transcript.row import RowControl
+from desktop.chat.transcript.row_text import code_blocks, links
 from desktop.chat.transcript.transcript_canvas import TranscriptCanvas
 from desktop.theme.theme import Theme
 from runtime.values.chat import MessageId
@@ -84,9 +85,8 @@ class TranscriptControls(TranscriptCanvas):
         item = self._layout.items[place.message]
         match control:
             case RowControl.COPY_CODE:
-                code = item.code_of(place.row)
-                if code is not None:
-                    QGuiApplication.clipboard().setText(code.text)
+                for block in code_blocks([item.stack.rows[place.row]]):
+                    QGuiApplication.clipboard().setText(block.text)
             case RowControl.FOLD_REASONING:
                 self._fold(place.message, item.fold_reasoning)
             case RowControl.SHOW_MORE:
@@ -197,7 +197,7 @@ class TranscriptControls(TranscriptCanvas):
         item = self._layout.items[index] if index is not None else None
         subject = MenuSubject(item.view if item is not None else None, has_selection=self.has_selection())
         if item is not None:
-            subject.links, subject.code = item.links(), item.code_blocks()
+            subject.links, subject.code = links(item.stack.rows), code_blocks(item.stack.rows)
             subject.shows_reasoning = item.shows_reasoning if item.reasoning() else None
             subject.shows_all = item.shows_all if item.is_long else None
         return subject

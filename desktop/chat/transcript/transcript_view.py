@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from time import perf_counter_ns
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QRect, Signal
 from PySide6.QtGui import (
     QPaintEvent,
 )
@@ -20,6 +20,7 @@ from desktop.chat.transcript.delta_batch import Delta, DeltaBatch
 from desktop.chat.transcript.message_item import MessageItem
 from desktop.chat.transcript.message_view import MessageView
 from desktop.chat.transcript.places import RowPlace
+from desktop.chat.transcript.row_text import plain_text
 from desktop.chat.transcript.transcript_controls import TranscriptControls
 from desktop.theme.theme import Theme
 from runtime.values.chat import MessageId
@@ -121,6 +122,46 @@ class TranscriptView(TranscriptControls):
         self._overlays.find_bar.show_query(query)
         self._finder.start(query, index)
 
+    # for assistive technologies
+
+    def message_ids(self) -> list[MessageId]:
+        """Return the messages in order."""
+        return [item.view.id for item in self._layout.items]
+
+    def has_message(self, message_id: MessageId) -> bool:
+        """Tell whether a message is shown."""
+        return self._index_of(message_id) is not None
+
+    def message_author(self, message_id: MessageId) -> str:
+        """Return who wrote a message, in words."""
+        index = self._index_of(message_id)
+        is_user = index is not None and self._layout.items[index].is_user
+        return self.tr("You") if is_user else self.tr("Assistant")
+
+    def message_text(self, message_id: MessageId) -> str:
+        """Return a message's text as it is read; nothing for a message that is not shown."""
+        index = self._index_of(message_id)
+        if index is None:
+            return ""
+        self._layout.items[index].build()
+        return plain_text(self._layout.items[index].stack.rows)
+
+    def message_rect(self, message_id: MessageId) -> QRect:
+        """Return where a message is on the screen."""
+        index = self._index_of(message_id)
+        if index is None:
+            return QRect()
+        top = self._layout.message_top(index) - self._scrolling.offset
+        box = self._layout.items[index].outline().translated(0, top).toRect()
+        return QRect(self.viewport().mapToGlobal(box.topLeft()), box.size())
+
+    def show_message(self, message_id: MessageId) -> None:
+        """Bring a message into view."""
+        index = self._index_of(message_id)
+        if index is not None:
+            self._scrolling.to(self._layout.message_top(index))
+            self._settle()
+
     # streaming
 
     def _take_deltas(self, deltas: list[Delta]) -> None:
@@ -128,7 +169,7 @@ class TranscriptView(TranscriptControls):
         item = self._streaming
         if item is None:
             return
-        index = len(self._layout.items) - 1
+        index = self._layout.items.index(item)
         caret = self._layout.caret_row()
         caret_top = self._layout.top_of(caret) if caret is not None else 0.0
         first = min(item.append(text, kind) for kind, text in deltas)

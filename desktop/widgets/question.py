@@ -1,0 +1,32 @@
+"""A question with one thing to do and a way out, asked without holding anything up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QMessageBox, QWidget
+
+
+def ask(parent: QWidget, name: str, question: str, answer: str, on_answer: Callable[[], None]) -> QMessageBox:
+    """Open a question over `parent` and call `on_answer` if the button `answer` is pressed.
+
+    `name` is the objectName of the box; its buttons are named after it. Returns the box, already open.
+    """
+    box = QMessageBox(parent)
+    box.setObjectName(name)
+    box.setTextFormat(Qt.TextFormat.PlainText)
+    box.setText(question)
+    box.setIcon(QMessageBox.Icon.Question)
+    yes = box.addButton(answer, QMessageBox.ButtonRole.AcceptRole)
+    yes.setObjectName(f"{name}YesButton")
+    yes.setAccessibleName(answer)
+    no = box.addButton(QMessageBox.StandardButton.Cancel)
+    no.setObjectName(f"{name}CancelButton")
+    no.setAccessibleName(no.text().replace("&", ""))
+    box.setDefaultButton(no)
+    box.setEscapeButton(no)
+    yes.clicked.connect(lambda _checked: on_answer())
+    box.finished.connect(box.deleteLater)
+    box.open()
+    return box
