@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from desktop.chat.markdown.growing_text import SETTLE_CHARACTERS, GrowingText
-from desktop.chat.markdown.inline import InlineParser, Run, merged
+from desktop.chat.markdown.inline import InlineParser
+from desktop.chat.markdown.run import Run, merged
 
 PARSER = InlineParser()
 WORDS = [

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from desktop.chat.markdown.inline import MAX_FORMATTED_CHARACTERS, InlineParser, Run, Style
+from desktop.chat.markdown.inline import MAX_FORMATTED_CHARACTERS, InlineParser
+from desktop.chat.markdown.run import Run, Style
 from desktop.chat.markdown.safe_text import safe_text
 
 PARSER = InlineParser()
