@@ -14,12 +14,18 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from runtime.engine.llamacpp_threads import busy_cores, choose_threads
+from runtime.metrics.device import read_device
 from runtime.values.model import EngineName, LoadOptions
 from runtime.values.prompt import TokenPrompt
 from tests.benchmarks.engine_paths import DirectPath, WorkerPath
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
+from tests.benchmarks.llamacpp_bare_loop import BareLoop
 
+CONTEXT_TOKENS = 1024
+PRODUCT = "through worker and client"
+BARE = "the library's bare loop"
 PROMPT = TokenPrompt(tuple(range(100, 164)))
 
 
@@ -39,7 +45,8 @@ def main() -> None:
     options = parsed()
     engine = EngineName(options.engine)
     path = large_model(engine, options.models)
-    load = LoadOptions(context_tokens=1024, threads=options.threads)
+    threads = options.threads or choose_threads(None, read_device(), path.stat().st_size, busy_cores).decode
+    load = LoadOptions(context_tokens=CONTEXT_TOKENS, threads=threads)
     direct, worker = DirectPath(engine, path, load), WorkerPath(engine, path, load)
 
     def decode_speed(run: Callable[[], float | None]) -> Callable[[], float]:
@@ -54,18 +61,31 @@ def main() -> None:
         "engine looped in one process": decode_speed(
             lambda: direct.run(PROMPT, options.tokens).decode_tokens_per_second
         ),
-        "through worker and client": decode_speed(lambda: worker.run(PROMPT, options.tokens).decode_tokens_per_second),
+        PRODUCT: decode_speed(lambda: worker.run(PROMPT, options.tokens).decode_tokens_per_second),
     }
+    bare = None
+    if engine is EngineName.LLAMACPP:
+        bare = BareLoop(path, context_tokens=CONTEXT_TOKENS, threads=threads)
+        variants[BARE] = lambda: bare.decode_speed(PROMPT.token_ids, options.tokens)
     try:
         samples = measure(variants, options.rounds)
     finally:
         direct.close()
         worker.close()
+        if bare is not None:
+            bare.close()
     sys.stdout.write(f"{machine()}\n{engine}, {path.name}, {options.tokens} tokens\n")
+    report(samples)
+
+
+def report(samples: dict[str, list[float]]) -> None:
+    """Print every variant's speed, and what the product's path keeps of the others'."""
     for name, values in samples.items():
         sys.stdout.write(summary(name, values, "tok/s") + "\n")
-    ratio = paired_ratio(samples["through worker and client"], samples["engine looped in one process"])
-    sys.stdout.write(f"worker and client ÷ one process: {ratio}\n")
+    product = samples[PRODUCT]
+    for name, values in samples.items():
+        if name != PRODUCT:
+            sys.stdout.write(f"{PRODUCT} ÷ {name}: {paired_ratio(product, values)}\n")
 
 
 if __name__ == "__main__":
