@@ -76,6 +76,28 @@ async def test_the_error_goes_once_the_file_is_corrected(file: Path) -> None:
     assert state.settings.threads == 5
 
 
+async def test_what_is_shown_never_goes_back(file: Path) -> None:
+    state = SettingsState(file)
+    shown: list[int | None] = []
+    state.changed.connect(lambda: shown.append(state.settings.threads))
+
+    def to(threads: int) -> Callable[[Settings], Settings]:
+        return lambda settings: msgspec.structs.replace(settings, threads=threads)
+
+    await asyncio.gather(*(state.change(to(threads)) for threads in range(1, 6)))
+    assert shown == sorted(shown, key=lambda threads: threads or 0)
+    assert shown[-1] == read_settings(file).threads == 5
+
+
+async def test_a_change_that_could_not_be_written_is_taken_back(file: Path) -> None:
+    state = SettingsState(file)
+    await state.change(lambda settings: msgspec.structs.replace(settings, threads=2))
+    put(file, "{")
+    await state.change(lambda settings: msgspec.structs.replace(settings, threads=9))
+    assert state.settings.threads == 2
+    assert state.error is not None
+
+
 async def test_reading_makes_no_file(file: Path) -> None:
     state = SettingsState(file)
     await state.load()
