@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from demo_corpus import share_of
 
 HELD_OUT_SHARE = 0.10
-LARGEST_TERM = 99
-LARGEST_FACTOR = 12
+LARGEST_TERM = 20
+LARGEST_FACTOR = 10
 WORDINGS = {
     "+": (
         "What is {a} + {b}?",
@@ -84,7 +84,7 @@ def _random_sum(rng: random.Random) -> Sum:
     sign = rng.choice("++--×")
     if sign == "×":
         return Sum(rng.randint(0, LARGEST_FACTOR), sign, rng.randint(0, LARGEST_FACTOR))
-    largest = rng.choice((20, LARGEST_TERM))
+    largest = rng.choice((10, LARGEST_TERM))
     a, b = rng.randint(0, largest), rng.randint(0, largest)
     if sign == "-" and rng.random() < 0.85:
         a, b = max(a, b), min(a, b)
@@ -97,3 +97,11 @@ def draw_sum(rng: random.Random, *, held_out: bool = False) -> Sum:
         candidate = _random_sum(rng)
         if candidate.held_out == held_out:
             return candidate
+
+
+def draw_large_sum(rng: random.Random) -> str:
+    """Draw a sum beyond what the model is taught, to be refused."""
+    sign = rng.choice("+-×")
+    large = rng.randint(LARGEST_TERM + 5, rng.choice((99, 999)))
+    other = rng.randint(2, rng.choice((20, 99, 999)))
+    return Sum(*rng.choice(((large, sign, other), (large, sign, large), (other + 10, sign, large)))).worded(rng)

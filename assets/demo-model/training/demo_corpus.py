@@ -6,12 +6,14 @@ The corpus is plain text, made to be written and reviewed by people. Each block 
     % the KV cache | KV cache          topic phrases, put into the "What is ...?" frames below
     ~ prefill | decode                 two things to compare, put into the comparison frames below
     ? How {big|large} is it?           a question; braces hold alternatives and every combination is one wording
+    ?? Its size?                       a question that is always trained, never held out
     = The answer, which may go on for several lines. Several "=" are alternative answers.
     + why? | why is that?              follow-up questions that make sense only after the answer above
     = Answer to the follow-up, or "= @other.id" for the answer of another intent.
 
 Lines that start with "//" are comments. A question is held out from training by whole lines (so every expansion of the
-line is new to the model), by single frames of a topic phrase, or, for out-of-scope questions, by single expansions.
+line is new to the model), by single frames of a topic phrase, or, for small talk and out-of-scope questions, by single
+expansions.
 """
 
 from __future__ import annotations
@@ -68,6 +70,8 @@ COMPARE_FRAMES = (
 HELD_OUT_FRAME_SHARE = 0.12
 HELD_OUT_EXPANSION_SHARE = 0.10
 MIN_LINES_TO_HOLD_OUT = 3
+HELD_OUT_LINE_SHARE = 0.35
+HELD_OUT_SMALL_TALK_SHARE = 0.3
 
 _BRACES = re.compile(r"\{([^{}]*)\}")
 
@@ -87,6 +91,7 @@ class Intent:
     id: str
     category: str
     lines: list[tuple[str, ...]] = field(default_factory=list)
+    trained_lines: list[tuple[str, ...]] = field(default_factory=list)
     frames: list[tuple[str, ...]] = field(default_factory=list)
     topics: list[str] = field(default_factory=list)
     answers: list[str] = field(default_factory=list)
@@ -133,7 +138,9 @@ def _sentence_case(text: str) -> str:
 
 def _add_line(intent: Intent, mark: str, rest: str) -> None:
     """Add one question line to the intent."""
-    if mark == "?":
+    if mark == "??":
+        intent.trained_lines.append(expand(rest))
+    elif mark == "?":
         intent.lines.append(expand(rest))
     elif mark == "%":
         phrases = [phrase.strip() for phrase in rest.split("|")]
@@ -162,7 +169,8 @@ def _parse_block(intent_id: str, category: str, block: list[str]) -> Intent:
     start = next(index for index, line in enumerate(block) if line.startswith("= "))
     for line in block[:start]:
         if line.strip():
-            _add_line(intent, line[0], line[2:].strip())
+            mark, text = line.split(" ", 1)
+            _add_line(intent, mark, text.strip())
     intent.answers, rest = _answers_of(block[start:])
     while rest:
         questions = tuple(part.strip() for part in rest[0][2:].split("|"))
@@ -211,7 +219,7 @@ def _resolved(follow_up: FollowUp, intents: dict[str, Intent]) -> FollowUp:
 def _owners(intents: dict[str, Intent]) -> dict[str, str]:
     """Map every normalized wording to the first intent that has it; hand-written lines go before frames."""
     owners: dict[str, str] = {}
-    for source in ("lines", "frames"):
+    for source in ("lines", "trained_lines", "frames"):
         for intent in intents.values():
             for group in getattr(intent, source):
                 for question in group:
@@ -224,8 +232,10 @@ def _held_out(intent: Intent) -> tuple[set[str], set[str]]:
     framed = {q for g in intent.frames for q in g if share_of("frame/" + q) < HELD_OUT_FRAME_SHARE}
     if intent.id.startswith("oos."):
         lined = {q for g in intent.lines for q in g if share_of("expansion/" + q) < HELD_OUT_EXPANSION_SHARE}
-    elif len(intent.lines) >= MIN_LINES_TO_HOLD_OUT:
+    elif len(intent.lines) >= MIN_LINES_TO_HOLD_OUT and share_of("intent/" + intent.id) < HELD_OUT_LINE_SHARE:
         lined = set(intent.lines[int(share_of("line/" + intent.id) * len(intent.lines))])
+        if intent.category == "small_talk":
+            lined = {question for question in lined if share_of("small/" + question) < HELD_OUT_SMALL_TALK_SHARE}
     else:
         lined = set()
     return lined, framed
@@ -242,7 +252,8 @@ def split_corpus(intents: dict[str, Intent]) -> list[SplitIntent]:
         def mine(question: str, intent_id: str = intent.id) -> bool:
             return owners[normalized(question)] == intent_id
 
-        groups = [tuple(q for q in g if mine(q) and normalized(q) not in unseen) for g in intent.lines + intent.frames]
+        sources = intent.lines + intent.trained_lines + intent.frames
+        groups = [tuple(q for q in g if mine(q) and normalized(q) not in unseen) for g in sources]
         lines = tuple(sorted(filter(mine, lined)))
         frames = tuple(sorted(filter(mine, framed - lined)))
         result.append(SplitIntent(intent, tuple(group for group in groups if group), lines, frames))

@@ -6,8 +6,9 @@ import random
 import re
 from dataclasses import dataclass
 
-from demo_arithmetic import draw_sum
+from demo_arithmetic import draw_large_sum, draw_sum
 from demo_corpus import SplitIntent, normalized
+from demo_noise import reworded, typed
 
 SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
@@ -70,7 +71,8 @@ class Mixture:
     """How often each kind of turn appears; what is left goes to the intents of the corpus."""
 
     out_of_scope: float = 0.19
-    sums: float = 0.15
+    sums: float = 0.19
+    large_sums: float = 0.015
     names: float = 0.03
     no_context: float = 0.01
     follow_up: float = 0.30
@@ -84,33 +86,6 @@ def first_sentence(answer: str) -> str | None:
     return match.group(1) if match and "\n" not in answer else None
 
 
-def with_noise(question: str, rng: random.Random) -> str:
-    """Make a question look typed: case, missing punctuation, politeness, a typo."""
-    if rng.random() < 0.10:
-        question = rng.choice(("please {}", "Hey, {}", "{} please", "Hi! {}", "{}, please", "So, {}", "Ok. {}")).format(
-            question if rng.random() < 0.5 else question[:1].lower() + question[1:]
-        )
-    if rng.random() < 0.28:
-        question = question.lower()
-    elif rng.random() < 0.015:
-        question = question.upper()
-    if rng.random() < 0.25:
-        question = question.rstrip("?.!") or question
-    if rng.random() < 0.07 and len(question) > 8 and not any(sign.isdigit() for sign in question):
-        question = _with_typo(question, rng)
-    return question
-
-
-def _with_typo(question: str, rng: random.Random) -> str:
-    at = rng.randrange(1, len(question) - 2)
-    kind = rng.randrange(3)
-    if kind == 0:
-        return question[:at] + question[at + 1 :]
-    if kind == 1:
-        return question[:at] + question[at + 1] + question[at] + question[at + 2 :]
-    return question[:at] + question[at] + question[at:]
-
-
 class DialogueBuilder:
     """Draws chats at random from the training side of the corpus."""
 
@@ -119,6 +94,7 @@ class DialogueBuilder:
         self.mixture = mixture or Mixture()
         self.known = [entry for entry in split if entry.train_groups and not entry.intent.id.startswith("oos.")]
         self.refused = [entry for entry in split if entry.intent.id.startswith("oos.")]
+        self.too_large = next(entry.intent.answers[0] for entry in self.refused if entry.intent.id == "oos.bigmath")
         self.topical = [entry for entry in self.known if entry.intent.topics]
         self.unseen = {normalized(q) for entry in split for q in entry.held_out_lines + entry.held_out_frames}
 
@@ -126,13 +102,13 @@ class DialogueBuilder:
         """Draw a wording: a group first, so that a line with many expansions does not drown the others."""
         return rng.choice(rng.choice(entry.train_groups))
 
-    def _noisy(self, question: str, rng: random.Random) -> str:
+    def _noisy(self, question: str, rng: random.Random, *, reword: bool = False) -> str:
         """Add noise, but never turn a question into a held-out one."""
-        noisy = with_noise(question, rng)
+        noisy = typed(reworded(question, rng) if reword else question, rng)
         return question if normalized(noisy) in self.unseen else noisy
 
     def _ask(self, entry: SplitIntent, rng: random.Random) -> Turn:
-        question = self._noisy(self._worded(entry, rng), rng)
+        question = self._noisy(self._worded(entry, rng), rng, reword=entry.intent.category != "small_talk")
         return Turn(question, rng.choice(entry.intent.answers))
 
     def _follow_ups(self, entry: SplitIntent, first: Turn, rng: random.Random) -> list[Turn]:
@@ -166,7 +142,9 @@ class DialogueBuilder:
         result: list[Turn] = []
         while len(result) < count:
             kind = rng.random()
-            if kind < mixture.sums:
+            if kind < mixture.large_sums:
+                result.append(Turn(self._noisy(draw_large_sum(rng), rng), self.too_large))
+            elif kind < mixture.sums:
                 drawn = draw_sum(rng)
                 result.append(Turn(self._noisy(drawn.worded(rng), rng), drawn.answer))
             elif kind < mixture.sums + mixture.out_of_scope:

@@ -8,12 +8,15 @@ from dataclasses import dataclass
 
 from demo_arithmetic import Sum, draw_sum
 from demo_corpus import SplitIntent
-from demo_dialogues import SHORTER, DialogueBuilder, Turn, first_sentence, with_noise
+from demo_dialogues import SHORTER, DialogueBuilder, Turn, first_sentence
+from demo_noise import typed
 
 SEED = 99
 NAMES_OF_SIGNS = {"+": "arithmetic: addition", "-": "arithmetic: subtraction", "×": "arithmetic: multiplication"}
 LATE_TOKENS = 1500
 TOKENS_PER_TURN = 60
+KNOWN_WORDINGS, SMALL_TALK_WORDINGS = 2, 3
+CARELESS_SHARE, FRAME_SHARE, SHORTER_SHARE = 0.6, 0.5, 0.15
 
 
 @dataclass(frozen=True)
@@ -27,18 +30,22 @@ class Question:
 
 
 def _wordings(split: list[SplitIntent], rng: random.Random) -> Iterator[Question]:
-    """Yield one held-out wording of each kind for every intent that has one, plain and as if typed in a hurry."""
+    """Yield held-out wordings of everything the model knows, some of them as if typed in a hurry."""
     for entry in split:
-        answers = tuple(entry.intent.answers)
+        answers, lines, frames = tuple(entry.intent.answers), entry.held_out_lines, entry.held_out_frames
         if entry.intent.id.startswith("oos."):
             continue
-        area = "small talk" if entry.intent.category == "small_talk" else "known topics"
-        if entry.held_out_lines:
-            question = rng.choice(entry.held_out_lines)
-            yield Question(f"{area}: new wording", (), question, answers)
-            yield Question(f"{area}: new wording, typed carelessly", (), with_noise(question.lower(), rng), answers)
-        if entry.held_out_frames:
-            yield Question(f"{area}: new frame", (), rng.choice(entry.held_out_frames), answers)
+        if entry.intent.category == "small_talk":
+            for question in rng.sample(lines, min(SMALL_TALK_WORDINGS, len(lines))):
+                yield Question("small talk: new wording", (), question, answers)
+        elif lines:
+            for question in rng.sample(lines, min(KNOWN_WORDINGS, len(lines))):
+                yield Question("known topics: new wording", (), question, answers)
+            if rng.random() < CARELESS_SHARE:
+                careless = typed(rng.choice(lines).lower(), rng)
+                yield Question("known topics: new wording, typed carelessly", (), careless, answers)
+        if frames and rng.random() < FRAME_SHARE:
+            yield Question("known topics: new frame", (), rng.choice(frames), answers)
 
 
 def _refusals(split: list[SplitIntent], rng: random.Random, limit: int) -> Iterator[Question]:
@@ -78,7 +85,7 @@ def _follow_ups(split: list[SplitIntent], rng: random.Random) -> Iterator[Questi
         for follow_up in entry.intent.follow_ups:
             yield Question("follow-up", (first,), rng.choice(follow_up.questions), follow_up.answers)
         short = first_sentence(first.answer)
-        if short and rng.random() < 0.3:
+        if short and rng.random() < SHORTER_SHARE:
             yield Question('follow-up: "shorter"', (first,), rng.choice(SHORTER), (short,))
 
 
@@ -96,8 +103,8 @@ def held_out_questions(split: list[SplitIntent], limit: int) -> list[Question]:
     rng = random.Random(SEED)
     return [
         *_wordings(split, rng),
-        *_refusals(split, rng, 2 * limit),
-        *_sums(rng, limit),
+        *_refusals(split, rng, limit),
+        *_sums(rng, limit // 2),
         *_follow_ups(split, rng),
-        *_late(split, rng, limit // 2),
+        *_late(split, rng, limit // 7),
     ]

@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import signal
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -27,11 +28,12 @@ from demo_tokenizer import write as write_tokenizer
 from qwen3_torch import Qwen3, Qwen3Config
 from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer
+from torch._inductor import config as inductor
 from torch.nn import functional
 
 PEAK_RATE, WEIGHT_DECAY = 2e-3, 0.1
 WARM_UP_STEPS, LAST_RATE_SHARE = 100, 0.01
-CHECKPOINT_STEPS, LOG_STEPS = 100, 10
+CHECKPOINT_STEPS, LOG_STEPS, TRIAL_STEPS = 100, 10, 20
 SEED = 7
 
 
@@ -48,17 +50,18 @@ class Progress:
 
 @dataclass(frozen=True)
 class Phase:
-    """A part of the training: until when, the shape of a batch, and whether 4-bit rounding is simulated."""
+    """A part of the training: until when, the shape of a batch, 4-bit rounding or not, tokens of most answers."""
 
     until: float
     rows: int
     length: int
     quantized: bool
+    cut: int | None = None
 
 
 PHASES = (
-    Phase(until=0.70, rows=16, length=256, quantized=False),
-    Phase(until=0.92, rows=4, length=1024, quantized=True),
+    Phase(until=0.84, rows=16, length=256, quantized=False, cut=16),
+    Phase(until=0.955, rows=4, length=1024, quantized=True),
     Phase(until=1.00, rows=2, length=2048, quantized=True),
 )
 
@@ -87,11 +90,14 @@ class Plan:
 class Trainer:
     """Holds the model, its optimizers and the progress."""
 
-    def __init__(self, plan: Plan, rows: RowBuilder, folder: Path) -> None:
+    def __init__(self, plan: Plan, rows: RowBuilder, folder: Path, threads: int) -> None:
         """Create the model, or load it from the folder."""
         torch.manual_seed(SEED)
+        torch.set_num_threads(threads)
+        inductor.cpp.dynamic_threads = True
+        self.threads, self.trials = sorted({1, threads}), dict[int, float]()
         self.plan, self.rows, self.folder = plan, rows, folder
-        self.config, self.progress = Qwen3Config(), Progress()
+        self.config, self.progress, self.stopped = Qwen3Config(), Progress(), False
         self.model = Qwen3(self.config)
         trained = [(name, weight) for name, weight in self.model.named_parameters() if weight.requires_grad]
         groups = [
@@ -124,18 +130,19 @@ class Trainer:
         began, plan, progress = time.monotonic(), self.plan, self.progress
         phase = plan.phase(progress)
         self.model.simulate_quantization(enabled=phase.quantized)
-        batch = self.rows.batch(progress.step, phase.rows, phase.length)
-        ids, mask = (torch.from_numpy(part) for part in batch)
-        wanted = mask[:, 1:]
+        batch = self.rows.batch(progress.step, phase.rows, phase.length, phase.cut)
+        ids, weights = (torch.from_numpy(part) for part in batch)
+        wanted = weights[:, 1:] > 0
         with torch.autocast("cpu", torch.bfloat16):
             logits = self.model.logits(self.compiled(ids[:, :-1])[wanted])
-        loss = functional.cross_entropy(logits.float(), ids[:, 1:][wanted])
-        loss.backward()
+        losses = functional.cross_entropy(logits.float(), ids[:, 1:][wanted], reduction="none")
+        weights = weights[:, 1:][wanted]
+        ((losses * weights).sum() / weights.sum()).backward()
         self._update()
         progress.step += 1
         progress.tokens += phase.rows * phase.length
         progress.trained_tokens += int(wanted.sum())
-        progress.loss = loss.item()
+        progress.loss = losses.mean().item()
         progress.seconds += time.monotonic() - began
         return progress.loss
 
@@ -146,16 +153,40 @@ class Trainer:
         self.optimizer.step()
         self.optimizer.zero_grad(set_to_none=True)
 
+    def _report(self, loss: float) -> None:
+        """Print one line of the log."""
+        progress, plan = self.progress, self.plan
+        used, seconds, length = plan.used(progress), round(progress.seconds), plan.phase(progress).length
+        threads = torch.get_num_threads()
+        line = f"step {progress.step} loss {loss:.4f} used {used:.3f} s {seconds} row {length} threads {threads}"
+        print(line, flush=True)
+
+    def choose_threads(self, recent: float) -> None:
+        """Try one thread and all threads now and then, and keep what is faster: on a busy machine fewer can be."""
+        place = (self.progress.step - 1) % TRIAL_STEPS
+        if place < len(self.threads):
+            self.trials[self.threads[place]] = recent
+        following = self.progress.step % TRIAL_STEPS
+        is_trial = following < len(self.threads) or not self.trials
+        chosen = (
+            self.threads[following % len(self.threads)] if is_trial else min(self.trials, key=self.trials.__getitem__)
+        )
+        torch.set_num_threads(chosen)
+
+    def stop(self, *_: object) -> None:
+        """Let the training end after the running step, with a checkpoint."""
+        self.stopped = True
+
     def run(self) -> None:
         """Train until the steps or the time are used up."""
         recent: list[float] = []
-        while self.plan.used(self.progress) < 1.0:
+        signal.signal(signal.SIGTERM, self.stop)
+        while self.plan.used(self.progress) < 1.0 and not self.stopped:
+            began = time.monotonic()
             recent.append(self.step())
+            self.choose_threads(time.monotonic() - began)
             if self.progress.step % LOG_STEPS == 0:
-                mean = sum(recent[-LOG_STEPS:]) / len(recent[-LOG_STEPS:])
-                used, length = self.plan.used(self.progress), self.plan.phase(self.progress).length
-                seconds = f"{self.progress.seconds:.0f}"
-                print(f"step {self.progress.step} loss {mean:.4f} used {used:.3f} s {seconds} row {length}", flush=True)
+                self._report(sum(recent[-LOG_STEPS:]) / len(recent[-LOG_STEPS:]))
             if self.progress.step % CHECKPOINT_STEPS == 0:
                 self.save()
         self.progress.loss = sum(recent[-100:]) / max(1, len(recent[-100:]))
@@ -173,13 +204,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--threads", type=int, default=2)
     arguments = parser.parse_args()
-    torch.set_num_threads(arguments.threads)
     tokenizer = Tokenizer.from_file(str(arguments.tokenizer / "tokenizer.json"))
     write_tokenizer(tokenizer, arguments.output)
     dialogues = DialogueBuilder(split_corpus(read_corpus(arguments.corpus)))
-    trainer = Trainer(
-        Plan(arguments.steps, arguments.minutes * 60), RowBuilder(dialogues, tokenizer, SEED), arguments.output
-    )
+    plan, rows = Plan(arguments.steps, arguments.minutes * 60), RowBuilder(dialogues, tokenizer, SEED)
+    trainer = Trainer(plan, rows, arguments.output, arguments.threads)
     trainer.config.write(arguments.output / "config.json", tokenizer.token_to_id("<|im_end|>"))
     print(f"{sum(p.numel() for p in trainer.model.parameters()):,} parameters", flush=True)
     trainer.run()
