@@ -100,7 +100,7 @@ class MessageItem:
         return self.view.reasoning + "".join(self._received[TextKind.REASONING])
 
     def update(self, view: MessageView) -> None:
-        """Take what is known now; rows whose text stays, stay."""
+        """Take what is known now; rows whose text stays, stay. While it streams, its text is what has come in."""
         was_streaming, text_before = self.is_streaming, (self.answer(), self.reasoning())
         if was_streaming and view.state is MessageState.STREAMING:
             view = msgspec.structs.replace(view, text=self.view.text, reasoning=self.view.reasoning)
@@ -109,12 +109,12 @@ class MessageItem:
         self.view = view
         if self._body is None:
             self._estimated_height = self._estimate()
-        elif (self.answer(), self.reasoning()) != text_before:
+        elif (self.answer(), self.reasoning()) != text_before or (self.is_streaming and not was_streaming):
             self.forget_rows()
             self.build()
         else:
-            first = self._body.finish() if was_streaming and not self.is_streaming else len(self._body.rows)
-            self._compose(self._body, first)
+            has_ended = was_streaming and not self.is_streaming
+            self._compose(self._body, self._body.finish() if has_ended else len(self._body.rows))
 
     def unfold(self) -> None:
         """Show all there is: the reasoning, and all of a long text."""

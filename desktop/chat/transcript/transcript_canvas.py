@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from math import floor
 
-from PySide6.QtCore import QEvent, QRect, QRectF, Qt
+from PySide6.QtCore import QEvent, QPointF, QRect, QRectF, Qt
 from PySide6.QtGui import (
     QColor,
     QGuiApplication,
+    QHelpEvent,
     QMouseEvent,
     QPainter,
     QPaintEvent,
@@ -15,8 +16,9 @@ from PySide6.QtGui import (
     QResizeEvent,
     QWheelEvent,
 )
-from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QWidget
+from PySide6.QtWidgets import QAbstractScrollArea, QFrame, QToolTip, QWidget
 
+from desktop.chat.transcript.chrome_rows import FooterRow
 from desktop.chat.transcript.column import Column
 from desktop.chat.transcript.finder import Hit, TextFinder
 from desktop.chat.transcript.layout import TranscriptLayout
@@ -66,6 +68,11 @@ class TranscriptCanvas(QAbstractScrollArea):
         self._overlays.find_bar.stepped.connect(self._step_to_hit)
         self._overlays.find_bar.closed.connect(self.close_find)
         self._take_distances()
+
+    @property
+    def messages(self) -> TranscriptLayout:
+        """The messages and where they stand."""
+        return self._layout
 
     # looks
 
@@ -243,6 +250,16 @@ class TranscriptCanvas(QAbstractScrollArea):
     def _hover_changed(self) -> None:
         self._place_overlays()
         self.viewport().update()
+
+    def viewportEvent(self, event: QEvent) -> bool:
+        """Show all figures of a message when the pointer rests on its footer."""
+        if isinstance(event, QHelpEvent):
+            under = self._pointer.under(QPointF(event.pos()))
+            is_footer = under is not None and isinstance(under.row, FooterRow)
+            details = self._layout.items[under.place.message].view.figures_details if under and is_footer else ""
+            QToolTip.showText(event.globalPos(), details, self.viewport())
+            return True
+        return super().viewportEvent(event)
 
     # selection
 

@@ -88,9 +88,13 @@ class TranscriptControls(TranscriptCanvas):
                 for block in code_blocks([item.stack.rows[place.row]]):
                     QGuiApplication.clipboard().setText(block.text)
             case RowControl.FOLD_REASONING:
-                self._fold(place.message, item.fold_reasoning)
+                self.fold_reasoning(place.message)
             case RowControl.SHOW_MORE:
                 self._fold(place.message, item.fold_text)
+
+    def fold_reasoning(self, index: int) -> None:
+        """Show the reasoning of a message, or hide it."""
+        self._fold(index, self._layout.items[index].fold_reasoning)
 
     def _fold(self, index: int, fold: Callable[[], None]) -> None:
         """Fold or unfold a part of a message, whose rows then are others."""
@@ -215,6 +219,6 @@ class TranscriptControls(TranscriptCanvas):
         index = self._index_of(subject.view.id) if subject.view is not None else None
         if index is not None:
             item = self._layout.items[index]
-            menu.fold_reasoning_requested.connect(lambda: self._fold(index, item.fold_reasoning))
+            menu.fold_reasoning_requested.connect(lambda: self.fold_reasoning(index))
             menu.fold_text_requested.connect(lambda: self._fold(index, item.fold_text))
         return menu

@@ -7,7 +7,7 @@ storage; it is told what to show, and says what the user asks for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from time import perf_counter_ns
 
 from PySide6.QtCore import QRect, Signal
@@ -31,9 +31,11 @@ class TranscriptView(TranscriptControls):
     """Shows a chat.
 
     Signals:
+        text_shown: text that was appended is laid out and will be painted.
         first_text_painted: message id, and when the first character of a reply was painted (`perf_counter_ns`).
     """
 
+    text_shown = Signal()
     first_text_painted = Signal(int, object)
 
     def __init__(
@@ -49,10 +51,11 @@ class TranscriptView(TranscriptControls):
 
     # messages
 
-    def set_messages(self, messages: Sequence[MessageView], *, keeps_place: bool = False) -> None:
-        """Show other messages, the end of them; or, where only some have changed, what was in view."""
+    def set_messages(self, messages: Sequence[MessageView]) -> None:
+        """Show other messages: the end of another chat, or what was in view where some of the messages stay."""
         self._batch.flush()
-        known = {item.view.id: item for item in self._layout.items} if keeps_place else {}
+        known = {item.view.id: item for item in self._layout.items}
+        anchor = self._anchor({view.id for view in messages})
         column = self._column()
         items = []
         for view in messages:
@@ -64,11 +67,14 @@ class TranscriptView(TranscriptControls):
             items.append(item)
         self._selection.clear()
         self._ringed = self._pointer.hovered = None
-        if not keeps_place:
-            self._painter.forget()
-            self._scrolling.follows = True
         self._layout.set_items(items)
         self._streaming = next((item for item in reversed(items) if item.is_streaming), None)
+        if anchor is None:
+            self._painter.forget()
+            self._scrolling.follows = True
+        elif not self._scrolling.follows:
+            message_id, on_screen = anchor
+            self._scrolling.to(self._layout.message_top(self._index_of(message_id) or 0) - on_screen)
         self._settle()
         self._finder.restart()
 
@@ -97,7 +103,9 @@ class TranscriptView(TranscriptControls):
         item = self._layout.items[index]
         was_streaming = item.is_streaming
         item.update(view)
-        if was_streaming and not item.is_streaming:
+        if item.is_streaming:
+            self._streaming = item
+        elif was_streaming:
             self._streaming = None
             self._announce(self.tr("Reply finished"))
         self._restack(index)
@@ -107,7 +115,7 @@ class TranscriptView(TranscriptControls):
     def remove_message(self, message_id: MessageId) -> None:
         """Show a message no longer."""
         rest = [item.view for item in self._layout.items if item.view.id != message_id]
-        self.set_messages(rest, keeps_place=True)
+        self.set_messages(rest)
 
     def show_hit(self, message_id: MessageId, query: str) -> None:
         """Bring a message into view, unfolded, with `query` marked in it."""
@@ -121,6 +129,15 @@ class TranscriptView(TranscriptControls):
         self._settle()
         self._overlays.find_bar.show_query(query)
         self._finder.start(query, index)
+
+    def _anchor(self, ids: Collection[MessageId]) -> tuple[MessageId, float] | None:
+        """Return the first message in view that is one of `ids`, and where on the screen it is."""
+        top = self._scrolling.offset
+        for index in self._layout.messages_between(top, self._layout.height):
+            view = self._layout.items[index].view
+            if view.id in ids:
+                return view.id, self._layout.message_top(index) - top
+        return None
 
     # for assistive technologies
 
@@ -183,6 +200,7 @@ class TranscriptView(TranscriptControls):
         self._only_tail_changes = False
         self._place_overlays()
         self._update_below(top)
+        self.text_shown.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:
         """Paint, and say so when that showed the first text of a reply."""
