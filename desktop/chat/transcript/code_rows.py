@@ -101,7 +101,7 @@ class CodeRow(TextRow):
 
     def estimate(self, _width: float) -> None:
         """Count lines; none of them is broken, so this is nearly exact."""
-        self.height = len(self.lines) * self._look.code_line_height + self._bottom_padding()
+        self.height = ceil(len(self.lines) * self._look.code_line_height) + self._bottom_padding()
 
     def measure(self, width: float) -> None:
         """Lay the lines out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import msgspec
 from PySide6.QtCore import QCoreApplication, QRectF
 
@@ -219,7 +221,7 @@ class MessageItem:
         lines = 1 + text.count("\n") + len(text) / a_line
         if self.is_long:
             lines = min(lines, COLLAPSED_LINES + 2)
-        return lines * look.line_height + look.distance(3)
+        return ceil(lines * look.line_height) + look.distance(3)
 
     # rows
 

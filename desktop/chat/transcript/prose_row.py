@@ -46,7 +46,7 @@ class ProseRow(TextRow):
         """Guess the height from the number of characters."""
         characters_a_line = max((width - self._indent) / self._look.character_width, 10)
         lines = self.block.text.count("\n") + 1 + len(self.block.text) / characters_a_line
-        self.height = lines * self._look.line_height
+        self.height = ceil(lines * self._look.line_height)
 
     def measure(self, width: float) -> None:
         """Break lines at `width` px."""
@@ -57,7 +57,7 @@ class ProseRow(TextRow):
 
     def natural_width(self) -> float:
         """Return the width in px of the longest line, as the lines are broken now."""
-        return self._laid_out().idealWidth() + self._indent
+        return ceil(self._laid_out().idealWidth()) + self._indent
 
     def is_right_to_left(self) -> bool:
         """Tell whether the text runs from right to left."""

@@ -92,7 +92,7 @@ class Row:
 
     Attributes:
         gap_above: px between the row above and this one.
-        height: px, an estimate until the row has been measured.
+        height: whole px, so that what is painted below stays sharp; an estimate until the row has been measured.
         sideways: where content wider than the column stands; None if there cannot be any.
         dirty_top: px from the row's top from which on it looks different since it was last updated.
     """

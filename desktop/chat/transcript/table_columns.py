@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import floor
 
 from PySide6.QtCore import Qt
 
@@ -61,4 +62,4 @@ class TableColumns:
         narrowest = [min(width, self._narrowest + 2 * self.padding) for width in natural]
         spare = sum(natural) - sum(narrowest)
         share = min(missing / spare, 1.0) if spare else 0.0
-        return [width - (width - least) * share for width, least in zip(natural, narrowest, strict=True)]
+        return [floor(width - (width - least) * share) for width, least in zip(natural, narrowest, strict=True)]

@@ -120,7 +120,7 @@ class TableRow(TextRow):
 
     def estimate(self, _width: float) -> None:
         """Guess that no cell is broken into lines."""
-        self.height = self._look.line_height + 2 * self._padding_y
+        self.height = ceil(self._look.line_height) + 2 * self._padding_y
 
     def measure(self, width: float) -> None:
         """Break lines in the cells that are wider than their column."""

@@ -7,7 +7,7 @@ from typing import cast
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.chat.transcript.layout import TranscriptLayout
 from desktop.chat.transcript.places import RowPlace
@@ -24,9 +24,9 @@ def shown(view: TranscriptView) -> QImage:
     return view.screen().grabWindow(view.winId()).toImage().convertToFormat(QImage.Format.Format_RGB32)
 
 
-def painted_anew(view: TranscriptView) -> QImage:
-    """Return the window as it looks when all of it is painted."""
-    return view.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+def painted_anew(widget: QWidget) -> QImage:
+    """Return the widget as it looks when all of it is painted."""
+    return widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
 
 
 def line_bytes(image: QImage, y: int) -> bytes:
