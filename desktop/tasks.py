@@ -28,6 +28,11 @@ class Tasks(QObject):
         self._loop = loop
         self._running: set[asyncio.Task[None]] = set()
 
+    @property
+    def is_idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._running
+
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Start `work`; `name` is for the log."""
         task = self._loop.create_task(self._guard(work, name), name=name)

@@ -1,0 +1,1 @@
+"""Tests of the whole window: the real `Desktop`, its worker process, its database."""
