@@ -16,6 +16,7 @@ from runtime.engine.llamacpp_native import NativeServer, find_llama_server
 from runtime.engine.llamacpp_server import LlamaServer, LoadFailedError, ServerPlan
 from runtime.engine.llamacpp_wire import COMPLETION_PATH, Probe, not_numbers, not_understood, probe_body
 from runtime.library.defects import broken, shown, unsupported
+from runtime.library.gguf_vocabulary import check_tokens_differ
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
 from runtime.metrics.device import DeviceInfo
@@ -35,10 +36,11 @@ OUT_OF_MEMORY = re.compile(
 
 
 def read_gguf(path: Path) -> ModelSpec:
-    """Return what the GGUF file at `path` is; see `read_spec` for what is checked and raised."""
+    """Return what the GGUF file at `path` is; see `read_spec` and `check_tokens_differ` for what is raised."""
     spec = read_spec(path)
     if spec.format is not ModelFormat.GGUF:
         raise unsupported(spec.path, "llama.cpp reads GGUF files, not MLX directories", "Use the engine mlx for it.")
+    check_tokens_differ(spec.path)
     return spec
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -98,6 +99,18 @@ def string_at(path: Path, array: GgufArray, index: int) -> str | None:
         return cursor.text(MAX_TEXT_BYTES, "a token")
 
 
+def strings_of(path: Path, array: GgufArray) -> Iterator[bytes]:
+    """Yield the elements of a skipped array of strings, as they are stored.
+
+    Raises:
+        UserFacingError: one is longer than any token is, or the file is no longer what it was.
+    """
+    with open_model_file(path) as (stream, size):
+        cursor = _Cursor(stream, size, path)
+        cursor.position = array.offset
+        yield from cursor.strings(array.count)
+
+
 class _Cursor:
     """Reads forward through a file, a window at a time, and keeps count of what it is asked to keep."""
 
@@ -164,6 +177,25 @@ class _Cursor:
             while count and index <= last:
                 index += 8 + unpack(window, index)[0]
                 count -= 1
+            self.skip(index)
+
+    def strings(self, count: int) -> Iterator[bytes]:
+        """Yield the next `count` strings, each shorter than a window; written for speed, as `skip_strings`."""
+        unpack = struct.Struct("<Q").unpack_from
+        while count:
+            self._need(8)
+            self._refill()
+            window, index = self._window, 0
+            while count and index + 8 <= len(window):
+                begin = index + 8
+                end = begin + unpack(window, index)[0]
+                if end > len(window):
+                    break
+                yield window[begin:end]
+                index = end
+                count -= 1
+            if index == 0:
+                raise broken(self.path, "a text in its header is longer than makes sense")
             self.skip(index)
 
     def _need(self, count: int) -> None:

@@ -39,6 +39,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
         chain: token ids that follow each other, the last one by the end token; any other token leads to the first.
         chat_template: Jinja source; None leaves the key out.
         with_tokenizer: False leaves every tokenizer key out.
+        stands_twice: a token that stands at the two last places of the vocabulary.
         begins_with_token: whether the tokenizer puts <|endoftext|> in front of every text.
         architecture: name in the header; the tensors are Qwen3's whatever it says.
         nan_in: name of a tensor to fill with NaN.
@@ -58,6 +59,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
     chain: tuple[int, ...] = ()
     chat_template: str | None = CHATML
     with_tokenizer: bool = True
+    stands_twice: str | None = None
     begins_with_token: bool = False
     architecture: str = "qwen3"
     nan_in: str = ""
@@ -84,6 +86,8 @@ def write_random_gguf(path: Path, recipe: GgufRecipe = TINY) -> Tokenizer:
     folder = path.with_suffix(".tokenizer")
     tokenizer = write_tokenizer(folder, recipe.vocabulary_size)
     vocabulary = _vocabulary(folder / "tokenizer.json")
+    if recipe.stands_twice is not None:
+        vocabulary.tokens[-2:] = [recipe.stands_twice] * 2
     writer = gguf.GGUFWriter(path, recipe.architecture)
     _add_header(writer, recipe, len(vocabulary.tokens))
     if recipe.with_tokenizer:

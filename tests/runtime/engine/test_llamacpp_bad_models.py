@@ -64,6 +64,7 @@ BAD_MODELS: dict[str, tuple[Callable[[Path], None], str]] = {
     "unknown architecture": (recipe(architecture="nonsuch"), "model-unsupported"),
     "misshapen tensor": (recipe(misshapen="blk.1.ffn_down.weight"), "model-broken"),
     "no tokenizer": (recipe(with_tokenizer=False), "model-broken"),
+    "a token twice": (recipe(stands_twice="again"), "model-unsupported"),
     "NaN weights": (recipe(nan_in="blk.1.ffn_down.weight"), "model-broken"),
     "NaN output": (recipe(nan_in="output.weight"), "model-broken"),
 }
