@@ -15,10 +15,10 @@ import msgspec
 from mlx.nn.layers.base import Module
 from mlx_lm.models.cache import KVCache, QuantizedKVCache, can_trim_prompt_cache, make_prompt_cache, trim_prompt_cache
 
+from runtime.library.fit import mlx_kv_group_size
 from runtime.library.spec import ModelSpec
 from runtime.values.errors import SettingsError
 
-QUANTIZED_GROUP_SIZES = (64, 32)
 QUANTIZED_BITS = (4, 8)
 
 
@@ -89,11 +89,11 @@ def kv_quantization(spec: ModelSpec, bits: int | None) -> KvQuantization | None:
         return None
     if bits not in QUANTIZED_BITS:
         raise SettingsError(f"A KV cache of {bits} bits does not exist.", "Choose 4 or 8 bits, or none.")
-    widths = {width for layers in spec.kv_layers for width in (layers.key_dim, layers.value_dim) if width}
-    for group_size in QUANTIZED_GROUP_SIZES:
-        if widths and all(width % group_size == 0 for width in widths):
-            return KvQuantization(bits, group_size)
-    raise SettingsError(f"The KV cache of {spec.name} cannot be quantized.", "Load it without KV cache quantization.")
+    group_size = mlx_kv_group_size(spec)
+    if group_size is None:
+        what = f"The KV cache of {spec.name} cannot be quantized."
+        raise SettingsError(what, "Load it without KV cache quantization.")
+    return KvQuantization(bits, group_size)
 
 
 def new_cache(model: Module, quantization: KvQuantization | None) -> KvCache:

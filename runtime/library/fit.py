@@ -12,8 +12,8 @@ key-value heads:
 where `tokens` is the context, or, in a layer with sliding-window attention, at most the window and one chunk of the
 prompt, rounded up to 256 because both engines allocate in such steps. An element takes 2 bytes (4 where a model
 computes in 32 bits). A quantized cache keeps scales beside the elements: MLX a scale and a bias for each 64 elements
-(4 bits become 4.5), llama.cpp a 16-bit scale for each 32 (Q8_0: 8.5 bits, Q4_0: 4.5 bits). MLX never quantizes sliding
-windows.
+(4 bits become 4.5) or, where heads are not that wide, for each 32 (4 bits become 5); llama.cpp a 16-bit scale for each
+32 (Q8_0: 8.5 bits, Q4_0: 4.5 bits). MLX never quantizes sliding windows.
 
 **Working memory** is what evaluating one chunk of the prompt takes at its widest point: the logits of the chunk, or the
 activations of a block, whichever is more; and a fixed part for the process itself.
@@ -37,7 +37,8 @@ PROCESS_BYTES = 200_000_000
 model of no size, and a tokenizer of 150,000 entries takes up to 100 MB."""
 UNSTATED_CONTEXT_TOKENS = 8192
 """What a model gets whose files state no limit."""
-MLX_GROUP_SIZE = 64
+MLX_GROUP_SIZES = (64, 32)
+"""Elements that share a scale in MLX's quantized KV cache: the first of these that divides every key and value."""
 GGUF_BLOCK_BYTES = {8: 34 / 32, 4: 18 / 32}
 GB = 1e9
 
@@ -65,6 +66,12 @@ def kv_cache_bytes(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | No
         kv_cache_bits: 4 or 8 for a quantized cache; None for the engine's own 16 or 32.
     """
     return sum(_layers_bytes(spec, layers, context_tokens, kv_cache_bits) for layers in spec.kv_layers)
+
+
+def mlx_kv_group_size(spec: ModelSpec) -> int | None:
+    """Return how many elements share a scale in MLX's quantized KV cache; None if this model's cannot be quantized."""
+    widths = {width for layers in spec.kv_layers for width in (layers.key_dim, layers.value_dim) if width}
+    return next((size for size in MLX_GROUP_SIZES if widths and all(width % size == 0 for width in widths)), None)
 
 
 def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> MemoryNeed:
@@ -155,7 +162,8 @@ def _element_bytes(spec: ModelSpec, bits: int | None) -> float:
         return spec.kv_element_bytes
     if spec.format is ModelFormat.GGUF:
         return GGUF_BLOCK_BYTES.get(bits, spec.kv_element_bytes)
-    return bits / 8 + 2 * spec.kv_element_bytes / MLX_GROUP_SIZE
+    group_size = mlx_kv_group_size(spec)
+    return spec.kv_element_bytes if group_size is None else bits / 8 + 2 * spec.kv_element_bytes / group_size
 
 
 def _overhead_bytes(spec: ModelSpec) -> int:

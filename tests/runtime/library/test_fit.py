@@ -16,6 +16,7 @@ from mlx.nn.layers.base import Module
 from mlx_lm.models import cache, deepseek_v3, gemma3_text
 from mlx_lm.models.cache import QuantizedKVCache
 
+from runtime.engine.mlx_cache import kv_quantization
 from runtime.library.fit import (
     PREFILL_CHUNK_TOKENS,
     UNSTATED_CONTEXT_TOKENS,
@@ -95,15 +96,25 @@ def test_agrees_with_the_cache_mlx_allocates(tmp_path: Path, dtype: mx.Dtype, to
 
 
 @pytest.mark.parametrize("bits", [4, 8])
-def test_agrees_with_mlxs_quantized_cache(bits: int) -> None:
-    one = QuantizedKVCache(group_size=64, bits=bits)
-    update: Callable[..., object] = one.update_and_fetch
-    keys = mx.zeros((1, 8, 300, 128), mx.float16)
-    update(keys, keys)
-    layers = (KvLayers(layers=1, kv_heads=8, key_dim=128, value_dim=128),)
+@pytest.mark.parametrize("head_dim", [128, 96])
+def test_agrees_with_the_quantized_cache_that_the_mlx_engine_makes(bits: int, head_dim: int) -> None:
+    layers = (KvLayers(layers=1, kv_heads=8, key_dim=head_dim, value_dim=head_dim),)
     spec = msgspec.structs.replace(SPEC, kv_layers=layers)
+    quantization = kv_quantization(spec, bits)
+    assert quantization is not None
+    one = QuantizedKVCache(quantization.group_size, quantization.bits)
+    update: Callable[..., object] = one.update_and_fetch
+    keys = mx.zeros((1, 8, 300, head_dim), mx.float16)
+    update(keys, keys)
 
     assert kv_cache_bytes(spec, 300, bits) == one.nbytes
+
+
+def test_keys_that_mlx_cannot_quantize_are_counted_whole() -> None:
+    layers = (KvLayers(layers=1, kv_heads=8, key_dim=80, value_dim=80),)
+    spec = msgspec.structs.replace(SPEC, kv_layers=layers)
+
+    assert kv_cache_bytes(spec, 300, 4) == kv_cache_bytes(spec, 300)
 
 
 def test_half_a_billion_parameters_in_llama_cpp() -> None:
