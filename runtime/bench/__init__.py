@@ -1,0 +1,1 @@
+"""The benchmark: what to measure, running it through the client, figures with their spread, reports and history."""
