@@ -21,11 +21,15 @@ LoadProgressCallback = Callable[[float], None]
 
 
 class EngineMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """What the engine itself knows it takes, in bytes; see `MemoryFigures`."""
+    """What the engine itself knows it takes, in bytes; see `MemoryFigures`.
+
+    `server_resident_bytes` is the resident memory of processes that the engine runs beside this one.
+    """
 
     weights_bytes: int
     kv_cache_bytes: int
     compute_buffer_bytes: int | None = None
+    server_resident_bytes: int = 0
 
 
 class Engine(Protocol):

@@ -62,7 +62,8 @@ class Generation:
         self._model = model
         self._memory = memory
         self._clock_ns = clock_ns
-        self._peak = PeakMeter(resident_bytes_reader(), clock_ns)
+        self._read_own_resident = resident_bytes_reader()
+        self._peak = PeakMeter(self._resident_bytes, clock_ns)
         self._marks: list[int] = [clock_ns()]
         self._token_times_ns: list[int] = []
         self._reasoning_tokens = 0
@@ -238,6 +239,9 @@ class Generation:
 
     def _parts(self, timeline: PromptTimeline | None, first_token_ns: int | None) -> TtftParts | None:
         return ttft_parts(timeline, first_token_ns) if timeline and first_token_ns is not None else None
+
+    def _resident_bytes(self) -> int:
+        return self._read_own_resident() + self._memory().server_resident_bytes
 
     def _memory_figures(self) -> MemoryFigures:
         self._peak.sample()

@@ -150,6 +150,10 @@ class EmbeddedServer:
         """See `LlamaServer.gpus`."""
         return gpu_names(import_library())
 
+    def resident_bytes(self) -> int:
+        """See `LlamaServer.resident_bytes`: it is in this process."""
+        return 0
+
     def why_dead(self) -> str | None:
         """See `LlamaServer.why_dead`: it lives as long as this process."""
         return None

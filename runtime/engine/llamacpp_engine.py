@@ -142,6 +142,7 @@ class LlamaCppEngine:
             weights_bytes=model.spec.weights_bytes,
             kv_cache_bytes=used_bytes,
             compute_buffer_bytes=max(0, reserved_bytes - used_bytes),
+            server_resident_bytes=model.server.resident_bytes(),
         )
 
     def unload(self) -> None:

@@ -21,6 +21,7 @@ from runtime.engine.llamacpp_guard import end_guarded, output_of, start_guarded
 from runtime.engine.llamacpp_http import ServerClient
 from runtime.engine.llamacpp_server import BUILT_IN_TEMPLATE, Endpoint, LoadFailedError, ServerPlan, new_endpoint
 from runtime.engine.llamacpp_wire import HEALTH_PATH, PROPS_PATH, Props
+from runtime.metrics.memory import tree_resident_bytes_reader
 from runtime.values.errors import FirstTokenError, SettingsError
 
 PROGRAM = "llama-server"
@@ -71,6 +72,7 @@ class NativeServer:
             try:
                 self._wait_until_loaded()
                 self._version = _version(self._client)
+                self._read_resident = tree_resident_bytes_reader(self._process.pid)
             except BaseException:
                 self.close()
                 raise
@@ -94,6 +96,10 @@ class NativeServer:
     def gpus(self) -> tuple[str, ...]:
         """See `LlamaServer.gpus`."""
         return tuple(self._log.gpus)
+
+    def resident_bytes(self) -> int:
+        """See `LlamaServer.resident_bytes`."""
+        return self._read_resident()
 
     def why_dead(self) -> str | None:
         """See `LlamaServer.why_dead`."""

@@ -91,6 +91,10 @@ class LlamaServer(Protocol):
         """Names of the GPUs that it can put layers on."""
         ...
 
+    def resident_bytes(self) -> int:
+        """Return what it has in memory outside this process."""
+        ...
+
     def why_dead(self) -> str | None:
         """Return the last words of a server that has ended; None as long as it runs."""
         ...

@@ -1,4 +1,4 @@
-"""Memory of this process as the operating system sees it, and its peak over a stretch of time."""
+"""Memory of processes as the operating system sees it, and its peak over a stretch of time."""
 
 from __future__ import annotations
 
@@ -14,6 +14,27 @@ def resident_bytes_reader(pid: int | None = None) -> Callable[[], int]:
     """Return a function that reads the resident memory of process `pid` (this one by default), in bytes."""
     process = psutil.Process(pid)
     return lambda: int(process.memory_info().rss)
+
+
+def tree_resident_bytes_reader(pid: int) -> Callable[[], int]:
+    """Return a function that reads the resident memory of process `pid` and all its descendants together, in bytes.
+
+    Descendants are those of now: looking for them means looking at every process of the machine. What has ended since
+    counts as 0.
+    """
+    try:
+        parent = psutil.Process(pid)
+        processes = (parent, *parent.children(recursive=True))
+    except psutil.Error:
+        processes = ()
+    return lambda: sum(_resident_bytes(process) for process in processes)
+
+
+def _resident_bytes(process: psutil.Process) -> int:
+    try:
+        return int(process.memory_info().rss)
+    except psutil.Error:
+        return 0
 
 
 class PeakMeter:

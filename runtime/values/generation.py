@@ -102,7 +102,7 @@ class MemoryFigures(msgspec.Struct, frozen=True, kw_only=True):
         weights_bytes: the weights.
         kv_cache_bytes: keys and values of the tokens in the context.
         compute_buffer_bytes: scratch memory, where the engine says so.
-        worker_resident_bytes: the worker process as the operating system sees it.
+        worker_resident_bytes: the worker as the operating system sees it, with a native server that it runs.
         peak_bytes: largest `worker_resident_bytes` seen since the request began.
     """
 

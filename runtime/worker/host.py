@@ -116,8 +116,8 @@ class Host:
         self._engine: Engine | None = None
         self._open_requests: set[int] = set()
         self._running = True
-        self._read_resident = resident_bytes_reader()
-        self._peak = PeakMeter(self._read_resident, clock_ns)
+        self._read_own_resident = resident_bytes_reader()
+        self._peak = PeakMeter(self._resident_bytes, clock_ns)
         self._memory_due_ns = 0
 
     def run(self) -> None:
@@ -204,7 +204,7 @@ class Host:
     def _submit(self, request: GenerateRequest) -> None:
         self._open_requests.add(request.id)
         if not self._busy():
-            self._peak = PeakMeter(self._read_resident, self._clock_ns)
+            self._peak = PeakMeter(self._resident_bytes, self._clock_ns)
         try:
             self._loaded_engine().submit(request)
         except FirstTokenError as error:
@@ -227,6 +227,10 @@ class Host:
                 self._open_requests.discard(event.id)
         if events:
             self._writer.send(*merged(events))
+
+    def _resident_bytes(self) -> int:
+        beside = self._engine.memory().server_resident_bytes if self._engine is not None else 0
+        return self._read_own_resident() + beside
 
     def _sample_memory(self) -> None:
         self._memory_due_ns = self._clock_ns() + MEMORY_INTERVAL_NS

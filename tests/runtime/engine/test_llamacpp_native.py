@@ -34,10 +34,10 @@ from tests.runtime.engine.llamacpp_session import (
     step_until,
     text_of,
 )
+from tests.runtime.engine.native_program import shell_script, stand_in_program, stand_ins_below
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the stand-in is a shell script")
 
-STAND_IN = Path(__file__).parent / "llama_server_stand_in.py"
 ROOT = Path(__file__).resolve().parents[3]
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "GGML_NO_BACKTRACE": "1", "LLAMA_ARG_N_PREDICT": "3"}
 WAIT_S = 30.0
@@ -45,21 +45,13 @@ WAIT_S = 30.0
 
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return shell_script(
-        tmp_path_factory.mktemp("bin") / "llama-server", f'exec "{sys.executable}" -P "{STAND_IN}" "$@"'
-    )
+    return stand_in_program(tmp_path_factory.mktemp("bin"))
 
 
 @pytest.fixture(scope="module")
 def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "tiny.gguf"
     write_random_gguf(path)
-    return path
-
-
-def shell_script(path: Path, body: str) -> Path:
-    path.write_text(f"#!/bin/sh\n{body}\n", encoding="utf-8")
-    path.chmod(0o755)
     return path
 
 
@@ -78,16 +70,6 @@ def native_engine(program: Path, model: Path, options: LoadOptions | None = None
         engine.unload()
 
 
-def servers() -> list[psutil.Process]:
-    """Return the stand-ins that this process has started."""
-    children = psutil.Process().children(recursive=True)
-    return [child for child in children if child.status() != psutil.STATUS_ZOMBIE and is_stand_in(child)]
-
-
-def is_stand_in(process: psutil.Process) -> bool:
-    return str(STAND_IN) in process.cmdline()[1:3]
-
-
 def gone(process: psutil.Process) -> bool:
     return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
 
@@ -103,7 +85,7 @@ def test_a_native_server_writes_what_the_embedded_one_writes(program: Path, mode
     request = ask(max_tokens=20, ignore_end_token=True)
     with native_engine(program, model) as engine:
         native = run(engine, request)
-        (server,) = servers()
+        (server,) = stand_ins_below()
         assert stats_of(native).generated_tokens == 20
     assert gone(server)
     with loaded_engine(model) as engine:
@@ -112,7 +94,7 @@ def test_a_native_server_writes_what_the_embedded_one_writes(program: Path, mode
 
 def test_the_key_is_in_no_argument_and_our_options_are(program: Path, model: Path) -> None:
     with native_engine(program, model, LoadOptions(context_tokens=512, parallel_requests=2, kv_cache_bits=8)):
-        (server,) = servers()
+        (server,) = stand_ins_below()
         environment, arguments = server.environ(), server.cmdline()
         assert environment["LLAMA_API_KEY"] not in " ".join(arguments)
         assert "LLAMA_ARG_N_PREDICT" not in environment
@@ -122,6 +104,22 @@ def test_the_key_is_in_no_argument_and_our_options_are(program: Path, model: Pat
         socket_path = Path(arguments[arguments.index("--host") + 1])
         assert socket_path.parent.stat().st_mode & 0o077 == 0
     assert not socket_path.parent.exists()
+
+
+def test_memory_counts_the_server_and_not_only_the_process_that_asks_it(program: Path, model: Path) -> None:
+    with native_engine(program, model) as engine:
+        events = run(engine, ask(max_tokens=20, ignore_end_token=True))
+        (server,) = stand_ins_below()
+        server_bytes, own_bytes = server.memory_info().rss, psutil.Process().memory_info().rss
+        memory = stats_of(events).memory
+        assert engine.memory().server_resident_bytes >= server_bytes
+        assert memory.worker_resident_bytes > own_bytes + 0.8 * server_bytes
+        assert memory.peak_bytes >= memory.worker_resident_bytes
+        server.kill()
+        server.wait(WAIT_S)
+        assert engine.memory().server_resident_bytes < server_bytes
+    with loaded_engine(model) as engine:
+        assert engine.memory().server_resident_bytes == 0
 
 
 def test_it_describes_itself(program: Path, model: Path) -> None:
@@ -138,7 +136,7 @@ def test_a_server_killed_while_writing_fails_the_request(program: Path, model: P
         engine.submit(ask(number=1, max_tokens=1500, ignore_end_token=True))
         engine.submit(ask(number=2))
         step_until(engine, lambda events: any(isinstance(event, TextDelta) for event in events))
-        servers()[0].kill()
+        stand_ins_below()[0].kill()
         events = drain(engine)
         assert error_of([event for event in events if event.id == 1]) == "worker-lost"
         assert error_of([event for event in events if event.id == 2]) == "worker-lost"
@@ -154,7 +152,7 @@ def test_an_unknown_model_is_told_in_the_servers_words(program: Path, tmp_path: 
     with pytest.raises(ModelUnsupportedError) as caught:
         engine.load(path, LoadOptions(llama_server=str(program)), lambda _: None)
     assert "unknown model architecture: 'nonsuch'" in caught.value.what
-    assert servers() == []
+    assert stand_ins_below() == []
 
 
 def test_a_program_that_is_no_server_says_so(model: Path, tmp_path: Path) -> None:
