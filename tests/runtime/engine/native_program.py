@@ -1,4 +1,4 @@
-"""Programs for the native llama-server's place: the stand-in, which is a real server, and shell scripts that are none."""
+"""Programs in a native llama-server's place: the stand-in, which is a real server, and scripts that are none."""
 
 from __future__ import annotations
 
