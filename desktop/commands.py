@@ -69,7 +69,9 @@ class WindowCommands(QObject):
             lambda chat, message: tasks.start(self._show_hit(ChatId(chat), MessageId(message)), "show a search hit")
         )
         self._sidebar.export_requested.connect(lambda number: self._export_chat(ChatId(number)))
-        self._chat_panel.draft_changed.connect(lambda text: tasks.start(states.chat.save_draft(text), "save the draft"))
+        self._chat_panel.draft_changed.connect(
+            lambda chat_id, text: tasks.start(states.chat.save_draft(chat_id, text), "save the draft")
+        )
         self._model_button.load_requested.connect(lambda name: tasks.start(states.engine.load(name), "load a model"))
         self._model_button.unload_requested.connect(lambda: tasks.start(states.engine.unload(), "unload the model"))
         self._model_button.menu_about_to_open.connect(
@@ -114,8 +116,7 @@ class WindowCommands(QObject):
         self._states.tasks.start(self._states.chat.open(chat_id), "open a chat")
 
     async def _show_hit(self, chat_id: ChatId, message_id: MessageId) -> None:
-        await self._states.chat.open(chat_id)
-        await self._states.chat.lead_to(message_id)
+        await self._states.chat.open(chat_id, message_id)
         self._chat_panel.transcript.show_hit(message_id, self._sidebar.query)
 
     def _offer_message_back(self, number: int) -> None:
@@ -202,13 +203,12 @@ class WindowCommands(QObject):
                 PrivacyPage(theme, self._paths),
                 self._window,
             )
-        self._settings_dialog.open()
+        self._settings_dialog.present()
 
     def _open_chat_settings(self) -> None:
-        self._start(self._chat_settings.refresh_presets(), "read the presets")
         dialog = ChatSettingsDialog(self._window.theme, self._chat_settings, self._states.tasks, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.open()
+        dialog.present()
 
     def _about(self) -> None:
         box = QMessageBox(self._window)

@@ -18,7 +18,6 @@ from desktop.state.settings_state import SettingsState
 from desktop.state.storage import Storage
 from desktop.tasks import Tasks
 from runtime.store.opening import OpenedStore
-from runtime.values.chat import ChatId
 from runtime.values.errors import StoreError
 
 
@@ -43,6 +42,7 @@ class Session:
         self._window = window
         self._chat_panel = chat_panel
         self._closing = asyncio.Event()
+        self._is_restored = False
         window.closing.connect(self._closing.set)
 
     async def run(self) -> None:
@@ -52,6 +52,7 @@ class Session:
         self._window.show()
         states.tasks.start(self._load_model(), "load the model")
         states.tasks.start(self._restore_chats(), "restore the chats")
+        states.tasks.start(states.installed.refresh(), "look for models")
         self._chat_panel.composer.focus()
         # What exists now lives as long as the window; leaving it out keeps every later collection short.
         gc.freeze()
@@ -64,6 +65,8 @@ class Session:
         except StoreError as error:
             self._window.notices.show_error(f"{error.what} {error.next_step}")
         memory = self._states.preferences.memory
+        self._states.chat.new_draft = memory.new_draft
+        self._states.chat.start_new()
         self._window.restore_layout(memory.geometry, memory.layout)
 
     async def _load_model(self) -> None:
@@ -71,7 +74,6 @@ class Session:
         await self._states.settings.load()
         name = self._states.preferences.memory.model_name or self._states.settings.settings.default_model
         await self._states.engine.load(name)
-        await self._states.installed.refresh()
 
     async def _restore_chats(self) -> None:
         states = self._states
@@ -84,8 +86,11 @@ class Session:
                 ).format(reason=damage.reason, path=damage.kept_aside, count=damage.salvaged_chats)
             )
         last = states.preferences.memory.chat_id
-        if last is not None and any(chat.id == last for chat in states.chats.chats):
-            await states.chat.open(ChatId(last))
+        is_untouched = states.chat.chat is None and not states.chat.busy
+        if is_untouched and last is not None and any(chat.id == last for chat in states.chats.chats):
+            await states.chat.open(last)
+        self._is_restored = True
+        states.chat.chat_changed.connect(lambda _: states.preferences.remember(self._memory()))
 
     async def _close(self) -> None:
         """Stop the reply, keep what is not sent, remember the window, end worker and database."""
@@ -93,7 +98,8 @@ class Session:
         states.chat.stop()
         await states.chat.wait_until_idle()
         try:
-            await states.chat.save_draft(self._chat_panel.composer.text)
+            chat = states.chat.chat
+            await states.chat.save_draft(chat.id if chat is not None else None, self._chat_panel.draft)
             states.preferences.memory = self._memory()
             await states.preferences.save()
         except StoreError as error:
@@ -104,9 +110,11 @@ class Session:
 
     def _memory(self) -> WindowMemory:
         chat = self._states.chat.chat
+        before = self._states.preferences.memory
         return WindowMemory(
             geometry=bytes(self._window.saveGeometry().data()),
             layout=self._window.saved_layout(),
-            chat_id=chat.id if chat is not None else None,
+            chat_id=chat.id if chat is not None else None if self._is_restored else before.chat_id,
             model_name=self._states.engine.model_name,
+            new_draft=self._states.chat.new_draft,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QDesktopServices, QKeySequence, QPalette, QShortcut
@@ -29,10 +29,11 @@ class ChatPanel(QWidget):
     """Shows the open chat and takes what the user writes.
 
     Signals:
-        draft_changed: the text that is not sent yet, a moment after the last key.
+        draft_changed: the chat (None for a new one) and the text that is not sent in it, a moment after the last key
+            and whenever the chat is left.
     """
 
-    draft_changed = Signal(str)
+    draft_changed = Signal(object, str)
 
     def __init__(
         self,
@@ -50,6 +51,8 @@ class ChatPanel(QWidget):
         self._tasks = tasks
         self._chat_id: ChatId | None = None
         self._editing: MessageId | None = None
+        self._set_aside = ""
+        self._told_draft = ""
         self._shown_status = ""
         self.setObjectName("chatPanel")
         self.setAccessibleName(self.tr("Chat"))
@@ -64,6 +67,11 @@ class ChatPanel(QWidget):
         self._connect_widgets()
         self.apply_theme(theme)
         self._show_path(chat.path)
+
+    @property
+    def draft(self) -> str:
+        """What is written and not sent; while a message is edited, what was written before."""
+        return self.composer.text if self._editing is None else self._set_aside
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
@@ -87,7 +95,8 @@ class ChatPanel(QWidget):
         column.addLayout(self._composer_row)
 
     def _connect_state(self) -> None:
-        self._chat.chat_changed.connect(self._show_chat)
+        self._chat.chat_opened.connect(self._open_chat)
+        self._chat.chat_changed.connect(self._note_chat)
         self._chat.path_reset.connect(self._show_path)
         self._chat.message_added.connect(self._add_message)
         self._chat.message_changed.connect(self._update_message)
@@ -100,7 +109,7 @@ class ChatPanel(QWidget):
         self.composer.sent.connect(self._send)
         self.composer.stop_requested.connect(self._chat.stop)
         self.composer.edited.connect(self._draft_timer.start)
-        self._draft_timer.timeout.connect(lambda: self.draft_changed.emit(self.composer.text))
+        self._draft_timer.timeout.connect(self._tell_draft)
         self._welcome.question_chosen.connect(self._send)
         stop = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         stop.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
@@ -123,12 +132,24 @@ class ChatPanel(QWidget):
 
     # from the state
 
-    def _show_chat(self, chat: Chat | None) -> None:
-        number = chat.id if chat is not None else None
-        if number != self._chat_id:
-            self._chat_id = number
-            self._end_edit()
-            self.composer.set_text(chat.draft if chat is not None else "")
+    def _open_chat(self, chat: Chat | None) -> None:
+        """Change to another chat: what is written here waits here, what was written there is back."""
+        self._tell_draft()
+        self._stop_editing()
+        self._chat_id = chat.id if chat is not None else None
+        self._told_draft = chat.draft if chat is not None else self._chat.new_draft
+        self.composer.set_text(self._told_draft)
+        self.composer.show_notice("")
+
+    def _note_chat(self, chat: Chat | None) -> None:
+        """Note that the new chat has been stored."""
+        self._chat_id = chat.id if chat is not None else None
+
+    def _tell_draft(self) -> None:
+        self._draft_timer.stop()
+        if self.draft != self._told_draft:
+            self._told_draft = self.draft
+            self.draft_changed.emit(self._chat_id, self.draft)
 
     def _show_path(self, path: tuple[ChatMessage, ...]) -> None:
         self.transcript.set_messages([message_view(message) for message in path])
@@ -183,41 +204,57 @@ class ChatPanel(QWidget):
             self._start(self._send_new(text), "send message")
 
     async def _send_new(self, text: str) -> None:
-        await self._guarded(self._chat.send(text), text)
+        await self._until_stored(text, lambda stored: self._chat.send(text, stored))
 
     async def _send_edit(self, message_id: MessageId, text: str) -> None:
-        self._end_edit()
-        await self._guarded(self._chat.edit(message_id, text), text)
+        await self._until_stored(text, lambda stored: self._chat.edit(message_id, text, stored))
 
-    async def _guarded(self, sending: Coroutine[object, object, object], text: str) -> None:
+    async def _until_stored(
+        self, text: str, send: Callable[[Callable[[], None]], Coroutine[object, object, object]]
+    ) -> None:
         """Empty the field once the message is stored; if it is refused, say why in place and keep what was written."""
-        stored = self._chat.message_added.connect(lambda _: self._clear_if(text))
-        try:
-            await sending
-        except UserFacingError as error:
-            self.composer.set_text(text)
-            self.composer.show_notice(f"{error.what} {error.next_step}")
-        finally:
-            self._chat.message_added.disconnect(stored)
+        is_stored = False
 
-    def _clear_if(self, text: str) -> None:
-        if self.composer.text == text:
+        def stored() -> None:
+            nonlocal is_stored
+            is_stored = True
+            self._take_out(text)
+
+        try:
+            await send(stored)
+        except UserFacingError as error:
+            if is_stored:
+                raise
+            if not self.composer.text:
+                self.composer.set_text(text)
+            self.composer.show_notice(f"{error.what} {error.next_step}")
+
+    def _take_out(self, text: str) -> None:
+        """Take what is stored now out of the field, unless the user has gone on writing."""
+        if self._editing is not None:
+            self._end_edit()
+        elif self.composer.text == text:
             self.composer.clear()
-            self.draft_changed.emit("")
+            self._tell_draft()
 
     def _begin_edit(self, number: int) -> None:
         message = next((one for one in self._chat.path if one.id == number), None)
         if message is not None:
+            self._set_aside = self.draft
             self._editing = message.id
             self.composer.set_text(message.text)
             self.composer.set_editing(editing=True)
             self.composer.focus()
 
     def _end_edit(self) -> None:
+        """Go back to what was written before."""
         if self._editing is not None:
-            self._editing = None
-            self.composer.set_editing(editing=False)
-            self.composer.set_text("")
+            self._stop_editing()
+            self.composer.set_text(self._set_aside)
+
+    def _stop_editing(self) -> None:
+        self._editing = None
+        self.composer.set_editing(editing=False)
 
     def _escape(self) -> None:
         if self._chat.busy:

@@ -7,7 +7,17 @@ megabytes of text would freeze the window.
 from __future__ import annotations
 
 from PySide6.QtCore import QMimeData, QRectF, QSignalBlocker, Qt, QTimer, Signal
-from PySide6.QtGui import QColor, QFocusEvent, QKeyEvent, QPainter, QPaintEvent, QPalette, QPen, QTextOption
+from PySide6.QtGui import (
+    QColor,
+    QFocusEvent,
+    QKeyEvent,
+    QPainter,
+    QPaintEvent,
+    QPalette,
+    QPen,
+    QTextCursor,
+    QTextOption,
+)
 from PySide6.QtWidgets import QFrame, QHBoxLayout, QLabel, QPlainTextEdit, QVBoxLayout, QWidget
 
 from desktop.theme.theme import Theme
@@ -154,6 +164,7 @@ class Composer(QWidget):
             self._pasted, text = text, ""
         with QSignalBlocker(self):
             self._field.setPlainText(text)
+            self._field.moveCursor(QTextCursor.MoveOperation.End)
         self._show_paste()
         self._refresh()
 
@@ -214,7 +225,9 @@ class Composer(QWidget):
 
     def _connect(self) -> None:
         self._field.submitted.connect(self._submit)
-        self._field.long_pasted.connect(self._keep_paste)
+        self._field.long_pasted.connect(
+            lambda text: self._keep_paste(f"{self._pasted}\n\n{text}" if self._pasted else text)
+        )
         self._field.textChanged.connect(self._note_edit)
         self._field.focus_moved.connect(self.update)
         self._send.clicked.connect(self._submit)

@@ -3,32 +3,45 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager, suppress
 from time import perf_counter_ns
+from typing import TypeVar
 
-import msgspec
 from PySide6.QtCore import QObject, Signal
 
+from desktop.state.chat_prompt import most_tokens, prompt_through, too_long, with_question
 from desktop.state.engine_state import EngineState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.reply_run import ReplyRun
 from desktop.state.storage import Storage
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter
-from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId
-from runtime.values.errors import ContextOverflowError, FirstTokenError, report_of
+from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, ReplyEnd
+from runtime.values.errors import FirstTokenError, InvalidRequestError, StoreError, report_of
 from runtime.values.generation import GenerateRequest, TextKind
-from runtime.values.model import LoadedModel
-from runtime.values.prompt import ChatPrompt, Message, Role
+from runtime.values.prompt import ChatPrompt
 
 Path = tuple[ChatMessage, ...]
+T = TypeVar("T")
+LONG_TOKENS = 16_384
+"""A message that may be this long is not stored before a model has counted it."""
+
+
+class StoppedError(Exception):
+    """The user pressed Stop before the model had begun."""
+
+
+def _ignore() -> None:
+    """Do nothing."""
 
 
 class ChatState(QObject):
     """Holds the open chat.
 
     Signals:
-        chat_changed: carries the `Chat`, None for a new one that has no message yet.
+        chat_opened: another chat is shown; carries the `Chat`, None for a new one that has no message yet.
+        chat_changed: carries what is known of the chat that is shown: another one, or the same as it is now.
         path_reset: the messages shown are others now; carries them all.
         message_added: carries a `ChatMessage` that follows the last one; in state `streaming` if it is a reply.
         text_arrived: id of the reply, new text, its `TextKind`.
@@ -36,8 +49,14 @@ class ChatState(QObject):
         message_deleted: carries the id, for an offer to undo.
         busy_changed: whether a reply is under way.
         chats_changed: a title, an order or a number of chats changed.
+
+    Attributes:
+        chat: the chat that is shown; None for a new one.
+        path: its messages.
+        new_draft: what is written and not sent where there is no chat yet to keep it.
     """
 
+    chat_opened = Signal(object)
     chat_changed = Signal(object)
     path_reset = Signal(object)
     message_added = Signal(object)
@@ -61,33 +80,56 @@ class ChatState(QObject):
         self._metrics = metrics
         self._clock_ns = clock_ns
         self._run: ReplyRun | None = None
+        self._unsaved: list[ReplyRun] = []
         self._busy = False
         self._idle = asyncio.Event()
+        self._stopped = asyncio.Event()
         self.chat: Chat | None = None
         self.path: Path = ()
+        self.new_draft = ""
 
     @property
     def busy(self) -> bool:
-        """Whether a reply is under way."""
+        """Whether a reply is under way, in whichever chat."""
         return self._busy
 
-    async def open(self, chat_id: ChatId) -> None:
-        """Show another chat; a reply under way goes on to its end in the one it belongs to."""
-        if self._run is not None:
-            await self._run.flush()
-        chat, path = await self._storage.run(
-            lambda opened: (opened.store.chats.get(chat_id), opened.store.messages.current_path(chat_id))
-        )
-        self._show(chat, path)
+    @property
+    def replying_in(self) -> ChatId | None:
+        """The chat in which a reply is being written."""
+        return self._run.chat_id if self._run is not None else None
+
+    # which chat is shown
+
+    async def open(self, chat_id: ChatId, at: MessageId | None = None) -> None:
+        """Show another chat, on the branch that message `at` is on.
+
+        A reply under way goes on to its end in the chat it belongs to.
+
+        Raises:
+            StoreError: it cannot be read; what was shown still is.
+        """
+
+        def read(opened: OpenedStore) -> tuple[Chat, Path]:
+            messages = opened.store.messages
+            path = messages.current_path(chat_id)
+            if at is not None and all(message.id != at for message in path):
+                path = messages.select(at)
+            return opened.store.chats.get(chat_id), path
+
+        await self._save_unsaved()
+        self._show(*await self._storage.run(read))
 
     def start_new(self) -> None:
         """Show an empty chat; it is stored with its first message."""
         self._show(None, ())
 
-    async def send(self, text: str) -> bool:
+    # what a person does to it
+
+    async def send(self, text: str, on_stored: Callable[[], None] = _ignore) -> bool:
         """Add what the user wrote and answer it; return whether it was sent.
 
-        White space alone is not sent, nor anything while a reply is under way.
+        White space alone is not sent, nor anything while a reply is under way. `on_stored` is called when the message
+        is on the disk: what goes wrong from there on loses nothing of it.
 
         Raises:
             ContextOverflowError: it does not fit the context; nothing was sent or stored.
@@ -95,90 +137,77 @@ class ChatState(QObject):
         """
         if not text.strip() or self._busy:
             return False
-        submitted_ns = self._clock_ns()
-        self._set_busy(busy=True)
-        try:
-            await self._check_fits(text)
-            await self._ask(self.path[-1].id if self.path else None, text, submitted_ns)
-        finally:
-            self._set_busy(busy=False)
+        await self._ask(self.path[-1].id if self.path else None, text, on_stored)
         return True
 
     def stop(self) -> None:
-        """End the reply under way; what there is of it stays."""
+        """End the reply under way, whatever it waits for; what there is of it stays."""
+        self._stopped.set()
         if self._run is not None:
             self._run.cancel()
 
     async def regenerate(self, message_id: MessageId) -> None:
         """Answer again where `message_id` is a reply; the earlier versions stay, as branches."""
-        await self._again(self._message(message_id).parent_id)
+        parent_id = self._message(message_id).parent_id
+        if parent_id is not None:
+            self._refuse_if_busy()
+            with self._replying() as submitted_ns:
+                prompt = self._prompt(parent_id)
+                await self._answer(await self._stored_chat(), parent_id, prompt, submitted_ns)
 
-    async def edit(self, message_id: MessageId, text: str) -> None:
-        """Put another version beside the user's message `message_id`, and answer that one."""
-        if not text.strip() or self._busy:
-            return
-        submitted_ns = self._clock_ns()
-        self._set_busy(busy=True)
-        try:
-            await self._check_fits(text)
-            await self._ask(self._message(message_id).parent_id, text, submitted_ns)
-        finally:
-            self._set_busy(busy=False)
+    async def edit(self, message_id: MessageId, text: str, on_stored: Callable[[], None] = _ignore) -> None:
+        """Put another version beside the user's message `message_id`, and answer that one. Else as `send`."""
+        if text.strip():
+            self._refuse_if_busy()
+            await self._ask(self._message(message_id).parent_id, text, on_stored)
 
     async def resume(self, message_id: MessageId) -> None:
         """Go on with a reply that ended early, after its last character."""
-        if self._busy:
-            return
-        submitted_ns = self._clock_ns()
-        self._set_busy(busy=True)
-        try:
-            chat, prompt = await self._stored_chat(), self._prompt(through=message_id)
+        self._refuse_if_busy()
+        with self._replying() as submitted_ns:
+            message, prompt = self._message(message_id), self._prompt(message_id)
+            chat = await self._stored_chat()
             writer = await self._storage.run(lambda opened: opened.store.replies.resume(message_id))
-            await self._reload(chat)
-            await self._write_reply(chat, writer, prompt, submitted_ns)
-        finally:
-            self._set_busy(busy=False)
+            run = self._new_run(chat, writer)
+            run.go_on_from(message)
+            await self._carry_through(chat, run, prompt, submitted_ns)
 
     async def step_branch(self, message_id: MessageId, step: int) -> None:
         """Show the version `step` places after this one, as far as there are any."""
-        if self._busy:
-            return
         message = self._message(message_id)
+        self._refuse_if_replying_in(message.chat_id)
         index = min(len(message.sibling_ids) - 1, max(0, message.sibling_index + step))
-        path = await self._storage.run(lambda opened: opened.store.messages.select(message.sibling_ids[index]))
-        self._set_path(path)
+        chosen = message.sibling_ids[index]
+        path = await self._storage.run(lambda opened: opened.store.messages.select(chosen))
+        if self._shows(message.chat_id):
+            self._set_path(path)
 
     async def delete(self, message_id: MessageId) -> None:
         """Take a message and what follows it out of the chat."""
-        if self._busy:
-            return
         chat = await self._stored_chat()
+        self._refuse_if_replying_in(chat.id)
         await self._storage.run(lambda opened: opened.store.messages.delete(message_id))
         await self._reload(chat)
         self.message_deleted.emit(message_id)
 
     async def restore(self, message_id: MessageId) -> None:
         """Undo `delete`."""
-        chat = await self._stored_chat()
         await self._storage.run(lambda opened: opened.store.messages.restore(message_id))
-        await self._reload(chat)
+        if self.chat is not None:
+            await self._reload(self.chat)
 
-    async def lead_to(self, message_id: MessageId) -> None:
-        """Show the branch that `message_id` is on."""
-        if all(message.id != message_id for message in self.path):
-            self._set_path(await self._storage.run(lambda opened: opened.store.messages.select(message_id)))
-
-    async def save_draft(self, draft: str) -> None:
-        """Keep what is written but not sent; that of a chat without any message is not kept."""
-        if self.chat is not None and draft != self.chat.draft:
-            chat_id = self.chat.id
-            self.chat = msgspec.structs.replace(self.chat, draft=draft)
+    async def save_draft(self, chat_id: ChatId | None, draft: str) -> None:
+        """Keep what is written but not sent; None is the chat that has no message yet."""
+        if chat_id is None:
+            self.new_draft = draft
+        else:
             await self._storage.run(lambda opened: opened.store.chats.save_draft(chat_id, draft))
 
     async def wait_until_idle(self) -> None:
-        """Wait until no reply is under way."""
+        """Wait until no reply is under way, and try once more to save what could not be saved."""
         while self._busy:
             await self._idle.wait()
+        await self._save_unsaved()
 
     async def change(self, write: Callable[[OpenedStore, ChatId], None]) -> None:
         """Apply `write` (rename, system prompt, sampling …) to the open chat; a new chat is stored for it."""
@@ -186,136 +215,183 @@ class ChatState(QObject):
         await self._storage.run(lambda opened: write(opened, chat.id))
         await self._refresh(chat)
 
-    async def _again(self, parent_id: MessageId | None) -> None:
-        if parent_id is None or self._busy:
-            return
-        submitted_ns = self._clock_ns()
+    # a reply, from the question to the disk
+
+    @contextmanager
+    def _replying(self) -> Iterator[int]:
+        """Be busy, and yield when that began; being stopped before the model has begun is an end like others."""
+        self._stopped.clear()
         self._set_busy(busy=True)
         try:
-            await self._answer(await self._stored_chat(), parent_id, self._prompt(through=parent_id), submitted_ns)
+            with suppress(StoppedError):
+                yield self._clock_ns()
         finally:
             self._set_busy(busy=False)
 
-    async def _ask(self, parent_id: MessageId | None, text: str, submitted_ns: int) -> None:
+    async def _ask(self, parent_id: MessageId | None, text: str, on_stored: Callable[[], None]) -> None:
         """Store what the user wrote after `parent_id`, show it, and answer it."""
-        before = self._prompt(through=parent_id) if parent_id is not None else self._opening()
-        chat = await self._stored_chat()
-        message = await self._storage.run(lambda opened: opened.store.messages.add_user(chat.id, parent_id, text))
-        await self._reload(chat)
-        prompt = ChatPrompt((*before.messages, Message(Role.USER, text)))
-        await self._answer(chat, message.id, prompt, submitted_ns)
+        with self._replying() as submitted_ns:
+            chat, prompt = self.chat, with_question(self._prompt(parent_id), text)
+            await self._unless_stopped(self._check_fits(prompt))
+            await self._save_unsaved()
+            into = chat or await self._new_chat()
+            message = await self._storage.run(lambda opened: opened.store.messages.add_user(into.id, parent_id, text))
+            on_stored()
+            self.chats_changed.emit()
+            await self._reload(into)
+            await self._answer(into, message.id, prompt, submitted_ns)
 
     async def _answer(self, chat: Chat, parent_id: MessageId, prompt: ChatPrompt, submitted_ns: int) -> None:
         """Begin a reply to `parent_id` and carry it through, whatever chat is shown meanwhile."""
         model = self._engine.model
+        name, quantization = (model.name, model.quantization) if model else (self._engine.model_name, None)
         writer = await self._storage.run(
-            lambda opened: opened.store.replies.begin(
-                chat.id,
-                parent_id,
-                model=model.name if model else self._engine.model_name,
-                quantization=model.quantization if model else None,
-            )
+            lambda opened: opened.store.replies.begin(chat.id, parent_id, model=name, quantization=quantization)
         )
-        await self._reload(chat)
-        await self._write_reply(chat, writer, prompt, submitted_ns)
+        await self._carry_through(chat, self._new_run(chat, writer), prompt, submitted_ns)
 
-    async def _write_reply(self, chat: Chat, writer: ReplyWriter, prompt: ChatPrompt, submitted_ns: int) -> None:
-        message_id = writer.message_id
-        run = self._run = ReplyRun(
-            self._storage, writer, self._metrics, lambda text, kind: self._text(message_id, text, kind)
-        )
-        self._metrics.begin(submitted_ns)
+    def _new_run(self, chat: Chat, writer: ReplyWriter) -> ReplyRun:
+        def show(text: str, kind: TextKind) -> None:
+            if any(shown.id == writer.message_id for shown in self.path[-1:]):
+                self.text_arrived.emit(writer.message_id, text, kind)
+
+        run = self._run = ReplyRun(self._storage, writer, chat.id, self._metrics, show)
+        return run
+
+    async def _carry_through(self, chat: Chat, run: ReplyRun, prompt: ChatPrompt, submitted_ns: int) -> None:
         try:
+            await self._reload(chat)
+            self._metrics.begin(submitted_ns)
             request = GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=chat.sampling)
-            message = await self._follow(run, request)
+            await self._finish(run, await self._follow(run, request))
         finally:
             self._run = None
-        self._replace(message)
         await self._refresh(chat)
 
-    async def _follow(self, run: ReplyRun, request: GenerateRequest) -> ChatMessage:
+    async def _follow(self, run: ReplyRun, request: GenerateRequest) -> ReplyEnd:
         try:
-            await self._engine.ready()
-            reply = await self._engine.generate(request)
+            await self._unless_stopped(self._engine.ready())
+            reply = await self._unless_stopped(self._engine.generate(request))
+        except StoppedError:
+            return run.stopped_early()
         except FirstTokenError as error:
-            return await run.fail(report_of(error))
+            return run.failed_early(report_of(error))
         return await run.follow(reply)
 
-    def _prompt(self, *, through: MessageId) -> ChatPrompt:
-        """Return the conversation up to and with message `through`; replies without text are left out."""
-        messages = list(self._opening().messages)
-        for message in self.path:
-            if message.text:
-                messages.append(Message(message.role, message.text))
-            if message.id == through:
-                break
-        return ChatPrompt(tuple(messages))
+    async def _finish(self, run: ReplyRun, end: ReplyEnd) -> None:
+        """Save the end of a reply. Where that fails the reply says so, and is saved when that is possible again."""
+        try:
+            self._replace(await run.finish(end))
+        except StoreError:
+            self._unsaved.append(run)
+            for message in self.path:
+                if message.id == run.message_id:
+                    self._replace(run.seen(message))
 
-    def _opening(self) -> ChatPrompt:
-        """Return what every conversation of the chat begins with."""
-        system = self.chat.system_prompt if self.chat else ""
-        return ChatPrompt((Message(Role.SYSTEM, system),) if system else ())
+    async def _save_unsaved(self) -> None:
+        """Try once more to write the ends of replies that could not be written."""
+        unsaved, self._unsaved = self._unsaved, []
+        for run in unsaved:
+            try:
+                self._replace(await run.finish_again())
+            except StoreError:
+                self._unsaved.append(run)
 
-    async def _check_fits(self, text: str) -> None:
-        """Count tokens where the text is long enough that it may not fit; a token takes at least one byte.
+    async def _check_fits(self, prompt: ChatPrompt) -> None:
+        """Count tokens where the text is long enough that it may not fit.
 
         Raises:
-            ContextOverflowError: the conversation with `text` does not fit the context.
+            ContextOverflowError: the conversation does not fit the context.
+            UserFacingError: it is so long that it has to be counted, and there is no model to count it.
         """
-        model = self._engine.model
-        if model is None or self._bytes_with(text) < model.context_limit_tokens:
+        model = self._engine.model or (await self._engine.ready() if most_tokens(prompt) >= LONG_TOKENS else None)
+        if model is None or most_tokens(prompt) < model.context_limit_tokens:
             return
-        prompt = ChatPrompt((*self._prompt(through=MessageId(-1)).messages, Message(Role.USER, text)))
         tokens = await self._engine.count_tokens(prompt)
         if tokens >= model.context_limit_tokens:
-            raise _too_long(tokens, model)
+            raise too_long(tokens, model)
 
-    def _bytes_with(self, text: str) -> int:
-        return sum(len(message.text.encode()) for message in self.path) + len(text.encode())
+    async def _unless_stopped(self, work: Awaitable[T]) -> T:
+        """Return what `work` gives.
+
+        Raises:
+            StoppedError: the user pressed Stop first.
+        """
+        task, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self._stopped.wait())
+        try:
+            await asyncio.wait({task, stopped}, return_when=asyncio.FIRST_COMPLETED)
+            if task.done():
+                return task.result()
+            raise StoppedError
+        finally:
+            for one in (task, stopped):
+                one.cancel()
+            await asyncio.gather(task, stopped, return_exceptions=True)
+
+    def _prompt(self, last: MessageId | None) -> ChatPrompt:
+        return prompt_through(self.chat.system_prompt if self.chat else "", self.path, last)
+
+    def _refuse_if_busy(self) -> None:
+        if self._busy:
+            raise InvalidRequestError("A reply is being written.", "Wait for its end, or stop it first.")
+
+    def _refuse_if_replying_in(self, chat_id: ChatId) -> None:
+        if self.replying_in == chat_id:
+            self._refuse_if_busy()
+
+    # what is shown
 
     async def _stored_chat(self) -> Chat:
+        return self.chat or await self._new_chat()
+
+    async def _new_chat(self) -> Chat:
+        chat = await self._storage.run(lambda opened: opened.store.chats.create())
         if self.chat is None:
-            self.chat = await self._storage.run(lambda opened: opened.store.chats.create())
-            self.chat_changed.emit(self.chat)
-        return self.chat
+            self.chat = chat
+            self.chat_changed.emit(chat)
+        return chat
 
     async def _refresh(self, chat: Chat) -> None:
-        if self._is_shown(chat):
-            self.chat = await self._storage.run(lambda opened: opened.store.chats.get(chat.id))
-            self.chat_changed.emit(self.chat)
+        """Read a chat anew, if it is the one that is shown."""
+        if self._shows(chat.id):
+            now = await self._storage.run(lambda opened: opened.store.chats.get(chat.id))
+            if self._shows(chat.id):
+                self.chat = now
+                self.chat_changed.emit(now)
         self.chats_changed.emit()
 
     async def _reload(self, chat: Chat) -> None:
         path = await self._storage.run(lambda opened: opened.store.messages.current_path(chat.id))
-        if self._is_shown(chat):
+        if self._shows(chat.id):
             self._set_path(path)
 
-    def _is_shown(self, chat: Chat) -> bool:
-        return self.chat is not None and self.chat.id == chat.id
+    def _shows(self, chat_id: ChatId) -> bool:
+        return self.chat is not None and self.chat.id == chat_id
 
     def _show(self, chat: Chat | None, path: Path) -> None:
         self.chat = chat
+        self.chat_opened.emit(chat)
         self.chat_changed.emit(chat)
         self._set_path(path)
         self._metrics.show(next((message.stats for message in reversed(path) if message.stats), None))
 
     def _set_path(self, path: Path) -> None:
-        """Show `path`; where it only goes on from what is shown, add what is new."""
-        shown, self.path = self.path, path
-        if shown and path[: len(shown)] == shown:
-            for message in path[len(shown) :]:
+        """Show `path`, with what is not on the disk yet; where it only goes on from what is shown, add what is new."""
+        shown, self.path = self.path, tuple(map(self._seen, path))
+        if shown and self.path[: len(shown)] == shown:
+            for message in self.path[len(shown) :]:
                 self.message_added.emit(message)
-        elif path != shown:
-            self.path_reset.emit(path)
+        elif self.path != shown:
+            self.path_reset.emit(self.path)
+
+    def _seen(self, message: ChatMessage) -> ChatMessage:
+        runs = [*self._unsaved, *([self._run] if self._run else [])]
+        return next((run.seen(message) for run in runs if run.message_id == message.id), message)
 
     def _replace(self, message: ChatMessage) -> None:
         if any(shown.id == message.id for shown in self.path):
             self.path = tuple(message if shown.id == message.id else shown for shown in self.path)
             self.message_changed.emit(message)
-
-    def _text(self, message_id: MessageId, text: str, kind: TextKind) -> None:
-        if any(shown.id == message_id for shown in self.path[-1:]):
-            self.text_arrived.emit(message_id, text, kind)
 
     def _message(self, message_id: MessageId) -> ChatMessage:
         return next(message for message in self.path if message.id == message_id)
@@ -327,10 +403,3 @@ class ChatState(QObject):
         else:
             self._idle.set()
         self.busy_changed.emit(busy)
-
-
-def _too_long(tokens: int, model: LoadedModel) -> ContextOverflowError:
-    return ContextOverflowError(
-        f"The message and what precedes it take {tokens:,} tokens; this context holds {model.context_limit_tokens:,}.",
-        "Shorten it, start a new chat, or load the model with a longer context. Nothing was sent.",
-    )

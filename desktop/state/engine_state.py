@@ -9,10 +9,12 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from runtime.client.base import EngineClient, ModelToLoad, Reply
-from runtime.values.errors import EngineUnavailableError, UserFacingError
+from runtime.values.errors import EngineUnavailableError, InternalError, UserFacingError
 from runtime.values.generation import GenerateRequest
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
+
+NEXT_STEP_AFTER_BUG = "This is a bug of First Token; its log has the detail. Try again, or another model."
 
 
 class NoModel(msgspec.Struct, frozen=True):
@@ -59,6 +61,7 @@ class EngineState(QObject):
         self._choose = choose
         self.status: EngineStatus = NoModel()
         self.model_name: str | None = None
+        self._loading: object | None = None
         self._settled = asyncio.Event()
 
     @property
@@ -67,15 +70,28 @@ class EngineState(QObject):
         return self.status.model if isinstance(self.status, Serving) else None
 
     async def load(self, name: str) -> None:
-        """Load the model called `name` in place of the one that is loaded; how it ends is in `status`."""
+        """Load the model called `name` in place of the one that is loaded; how it ends is in `status`.
+
+        Where another load has been asked for meanwhile, that one's end counts.
+        """
         self.model_name = name
-        self._set(Loading(name, 0.0))
+        loading = self._loading = object()
+
+        def show(status: EngineStatus) -> None:
+            if self._loading is loading:
+                self._set(status)
+
+        show(Loading(name, 0.0))
         try:
-            model = await self._client.load(self._choose(name), lambda fraction: self._set(Loading(name, fraction)))
+            chosen = await asyncio.to_thread(self._choose, name)
+            model = await self._client.load(chosen, lambda fraction: show(Loading(name, fraction)))
         except UserFacingError as error:
-            self._set(LoadFailed(name, error))
-            return
-        self._set(Serving(model))
+            show(LoadFailed(name, error))
+        except InternalError as error:
+            show(LoadFailed(name, EngineUnavailableError(f"{error.what}", NEXT_STEP_AFTER_BUG, detail=error.detail)))
+            raise
+        else:
+            show(Serving(model))
 
     async def ready(self) -> LoadedModel:
         """Return the model that answers, waiting while one is being loaded.
@@ -95,6 +111,7 @@ class EngineState(QObject):
 
     async def unload(self) -> None:
         """Give the model's memory back."""
+        self._loading = None
         await self._client.unload()
         self._set(NoModel())
 

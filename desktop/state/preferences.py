@@ -47,12 +47,14 @@ class WindowMemory(msgspec.Struct, frozen=True, kw_only=True):
         layout: sizes of the panels and which were shown.
         chat_id: the chat that was open; None for a new one.
         model_name: the model that was chosen last; None before the first.
+        new_draft: what was written and not sent where there was no chat yet to keep it.
     """
 
     geometry: bytes = b""
     layout: bytes = b""
     chat_id: ChatId | None = None
     model_name: str | None = None
+    new_draft: str = ""
 
 
 class PreferencesState(QObject):

@@ -11,13 +11,15 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import assert_never
 
+import msgspec
+
 from desktop.state.metrics_state import MetricsState
 from desktop.state.storage import Storage
 from runtime.client.base import Reply
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter
-from runtime.values.chat import ChatMessage, MessageState, ReplyEnd
-from runtime.values.errors import ErrorReport, StoreError
+from runtime.values.chat import ChatId, ChatMessage, MessageState, ReplyEnd
+from runtime.values.errors import ErrorReport, StoreError, report_of
 from runtime.values.generation import (
     Cancelled,
     Failed,
@@ -35,23 +37,34 @@ NS_PER_MS = 1e6
 
 
 class ReplyRun:
-    """Carries one reply through."""
+    """Carries one reply through.
+
+    Attributes:
+        message_id: the reply.
+        chat_id: the chat it belongs to, which need not be the one that is shown.
+    """
 
     def __init__(
         self,
         storage: Storage[OpenedStore],
         writer: ReplyWriter,
+        chat_id: ChatId,
         metrics: MetricsState,
         on_text: Callable[[str, TextKind], None],
     ) -> None:
+        self.message_id = writer.message_id
+        self.chat_id = chat_id
         self._storage = storage
         self._writer = writer
         self._metrics = metrics
         self._on_text = on_text
+        self._pieces: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
         self._unwritten: list[tuple[str, TextKind]] = []
         self._reasoning_ns: list[int] = []
         self._reply: Reply | None = None
         self._cancelled = False
+        self._end_to_write: ReplyEnd | None = None
+        self._problem: ErrorReport | None = None
 
     def cancel(self) -> None:
         """Stop the reply; what there is of it stays."""
@@ -59,53 +72,93 @@ class ReplyRun:
         if self._reply is not None:
             self._reply.cancel()
 
-    async def follow(self, reply: Reply) -> ChatMessage:
-        """Read `reply` to its end and return the finished message.
+    def go_on_from(self, message: ChatMessage) -> None:
+        """Begin with what there is of the reply already."""
+        self._pieces = {TextKind.ANSWER: [message.text], TextKind.REASONING: [message.reasoning]}
 
-        Raises:
-            StoreError: it could not be written; its text is still in the writer.
-        """
+    def seen(self, message: ChatMessage) -> ChatMessage:
+        """Return the reply as it is now, where `message` is what the disk has of it."""
+        answer, reasoning = ("".join(self._pieces[kind]) for kind in (TextKind.ANSWER, TextKind.REASONING))
+        now = msgspec.structs.replace(message, text=answer, reasoning=reasoning)
+        if self._problem is None:
+            return now
+        return msgspec.structs.replace(now, state=MessageState.FAILED, error=self._problem)
+
+    async def follow(self, reply: Reply) -> ReplyEnd:
+        """Read `reply` to its end, saving what comes as it comes, and return how it ended."""
         self._reply = reply
         if self._cancelled:
             reply.cancel()
         flushing = asyncio.create_task(self._flush_regularly(), name="flush reply")
         try:
-            end = await self._read(reply)
+            return await self._read(reply)
         finally:
             flushing.cancel()
             with suppress(asyncio.CancelledError):
                 await flushing
-        return await self.finish(end)
 
-    async def fail(self, error: ErrorReport) -> ChatMessage:
-        """End a reply that never began."""
-        return await self.finish(ReplyEnd(state=MessageState.FAILED, error=error))
+    def stopped_early(self) -> ReplyEnd:
+        """Return the end of a reply that was stopped before the model had it."""
+        self._metrics.observe(Cancelled(0, None))
+        return ReplyEnd(state=MessageState.STOPPED)
+
+    def failed_early(self, error: ErrorReport) -> ReplyEnd:
+        """Return the end of a reply that never began."""
+        self._metrics.observe(Failed(0, error))
+        return ReplyEnd(state=MessageState.FAILED, error=error)
 
     async def finish(self, end: ReplyEnd) -> ChatMessage:
-        """Write the rest and the end; may be called again after a `StoreError`."""
-        pieces, self._unwritten = self._unwritten, []
+        """Write the rest and the end, and return the finished message.
+
+        Raises:
+            StoreError: it could not be written. Its text is still here, and `finish_again` tries once more.
+        """
+        self._end_to_write = end
+        return await self.finish_again()
+
+    async def finish_again(self) -> ChatMessage:
+        """Write what `finish` could not.
+
+        Raises:
+            StoreError: it still cannot be written.
+        """
+        end, pieces = self._end_to_write, self._taken()
+        if end is None:
+            raise RuntimeError("the reply has not ended yet")
 
         def write(_: OpenedStore) -> ChatMessage:
-            for text, kind in pieces:
-                self._writer.append(text, kind)
+            self._append(pieces)
             return self._writer.finish(end)
 
-        return await self._storage.run(write)
+        try:
+            return await self._storage.run(write)
+        except StoreError as error:
+            self._problem = report_of(error)
+            raise
 
-    async def flush(self) -> None:
+    async def _flush(self) -> None:
         """Put what has come so far on the disk.
 
         Raises:
             StoreError: it could not be written, and is kept for the next time.
         """
-        pieces, self._unwritten = self._unwritten, []
+        pieces = self._taken()
 
         def write(_: OpenedStore) -> None:
-            for text, kind in pieces:
-                self._writer.append(text, kind)
+            self._append(pieces)
             self._writer.flush()
 
         await self._storage.run(write)
+
+    def _taken(self) -> list[tuple[str, TextKind]]:
+        pieces, self._unwritten = self._unwritten, []
+        return pieces
+
+    def _append(self, pieces: list[tuple[str, TextKind]]) -> None:
+        """Give `pieces` to the writer, which keeps each even where it cannot write it now."""
+        for text, kind in pieces:
+            with suppress(StoreError):
+                self._writer.append(text, kind)
 
     async def _read(self, reply: Reply) -> ReplyEnd:
         async for event in reply:
@@ -124,6 +177,7 @@ class ReplyRun:
                     self._reasoning_ns += times
                 if text:
                     self._unwritten.append((text, kind))
+                    self._pieces[kind].append(text)
                     self._on_text(text, kind)
                 return None
             case Finished(stop_reason=reason, stats=stats):
@@ -154,4 +208,4 @@ class ReplyRun:
         while True:
             await asyncio.sleep(FLUSH_INTERVAL_S)
             with suppress(StoreError):  # The writer keeps the text; `finish` tries again and says so.
-                await self.flush()
+                await self._flush()
