@@ -11,13 +11,12 @@ import math
 import struct
 from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import msgspec
 
 from runtime.library.defects import broken, shown, unsupported
 from runtime.library.gguf_types import ARRAY_VALUE, SCALAR_FORMATS, STRING_VALUE, TENSOR_TYPES
-from runtime.library.model_files import open_model_file, read_at
+from runtime.library.model_files import ModelStream, OpenModelFile, open_model_file, read_at
 from runtime.library.tensors import MAX_ELEMENTS, TensorInfo, check_layout
 
 MAGIC = b"GGUF"
@@ -56,14 +55,15 @@ GgufValue = Number | str | tuple[Number, ...] | GgufArray
 
 
 class GgufHeader(msgspec.Struct, frozen=True):
-    """What stands before the weights."""
+    """What stands before the weights; `open_file` is how it was read, and how more of it can be."""
 
     path: Path
     values: dict[str, GgufValue]
     tensors: tuple[TensorInfo, ...]
+    open_file: OpenModelFile
 
 
-def read_gguf_header(path: Path) -> GgufHeader:
+def read_gguf_header(path: Path, open_file: OpenModelFile = open_model_file) -> GgufHeader:
     """Return the header of the file at `path`.
 
     Raises:
@@ -71,7 +71,7 @@ def read_gguf_header(path: Path) -> GgufHeader:
         ModelBrokenError: it is cut short, is no GGUF file, or its header contradicts itself.
         ModelUnsupportedError: it is of another version or byte order, or holds a tensor type not known here.
     """
-    with open_model_file(path) as (stream, size):
+    with open_file(path) as (stream, size):
         cursor = _Cursor(stream, size, path)
         tensor_count, key_count = _preamble(cursor)
         values: dict[str, GgufValue] = {}
@@ -81,10 +81,10 @@ def read_gguf_header(path: Path) -> GgufHeader:
                 raise broken(path, f"the key {shown(key)} is there twice" if key else "a key has no name")
             values[key] = _value(cursor, key)
         entries = [_tensor(cursor) for _ in range(tensor_count)]
-        return GgufHeader(path, values, _placed(path, entries, _data_start(cursor, values), size))
+        return GgufHeader(path, values, _placed(path, entries, _data_start(cursor, values), size), open_file)
 
 
-def string_at(path: Path, array: GgufArray, index: int) -> str | None:
+def string_at(header: GgufHeader, array: GgufArray, index: int) -> str | None:
     """Return one element of a skipped array of strings; None if the array has none there.
 
     Raises:
@@ -92,8 +92,8 @@ def string_at(path: Path, array: GgufArray, index: int) -> str | None:
     """
     if array.element_type != STRING_VALUE or not 0 <= index < array.count:
         return None
-    with open_model_file(path) as (stream, size):
-        cursor = _Cursor(stream, size, path)
+    with header.open_file(header.path) as (stream, size):
+        cursor = _Cursor(stream, size, header.path)
         cursor.position = array.offset
         cursor.skip_strings(index)
         return cursor.text(MAX_TEXT_BYTES, "a token")
@@ -114,7 +114,7 @@ def strings_of(path: Path, array: GgufArray) -> Iterator[bytes]:
 class _Cursor:
     """Reads forward through a file, a window at a time, and keeps count of what it is asked to keep."""
 
-    def __init__(self, stream: BinaryIO, size: int, path: Path) -> None:
+    def __init__(self, stream: ModelStream, size: int, path: Path) -> None:
         self.path = path
         self.size = size
         self.position = 0

@@ -11,6 +11,7 @@ from runtime.library.gguf_keys import GgufConfig, read_gguf_config
 from runtime.library.gguf_kv import gguf_kv_layers
 from runtime.library.gguf_shapes import check_gguf_shapes
 from runtime.library.keys import Keys
+from runtime.library.model_files import OpenModelFile, open_model_file
 from runtime.library.quantization import gguf_quantization
 from runtime.library.spec import ChatTemplate, ModelSpec
 from runtime.library.tensors import TensorInfo
@@ -25,7 +26,7 @@ TEMPLATE_KEY = "tokenizer.chat_template"
 END_TOKEN_KEYS = ("eos_token_id", "eot_token_id", "eom_token_id")
 
 
-def read_gguf_spec(path: Path, *, is_demo: bool) -> ModelSpec:
+def read_gguf_spec(path: Path, *, is_demo: bool, open_file: OpenModelFile = open_model_file) -> ModelSpec:
     """Return what the GGUF file `path` holds; of a file in parts, any part stands for all.
 
     Raises:
@@ -34,7 +35,7 @@ def read_gguf_spec(path: Path, *, is_demo: bool) -> ModelSpec:
         ModelUnsupportedError: it is of a version or kind that is not run.
     """
     parts = part_paths(path)
-    headers = [read_gguf_header(part) for part in parts]
+    headers = [read_gguf_header(part, open_file) for part in parts]
     tensors = tuple(tensor for header in headers for tensor in header.tensors)
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise broken(path, "two of its parts hold the same tensor")
@@ -105,7 +106,7 @@ def _name(header: GgufHeader, keys: Keys) -> str:
 
 def _token(header: GgufHeader, config: GgufConfig, keys: Keys, name: str) -> str | None:
     index = _token_id(config, keys, name)
-    return None if index is None else string_at(header.path, config.tokens, index)
+    return None if index is None else string_at(header, config.tokens, index)
 
 
 def _token_id(config: GgufConfig, keys: Keys, name: str) -> int | None:

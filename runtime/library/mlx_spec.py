@@ -10,7 +10,12 @@ from runtime.library.defects import broken, shown, unsupported
 from runtime.library.mlx_config import MlxConfig, config_keys, read_mlx_config
 from runtime.library.mlx_kv import mlx_kv_layers
 from runtime.library.mlx_shapes import check_mlx_shapes, embedding_of
-from runtime.library.model_files import read_json_object, read_json_object_if_there
+from runtime.library.model_files import (
+    OpenModelFile,
+    open_model_file,
+    read_json_object,
+    read_json_object_if_there,
+)
 from runtime.library.packed_weights import Weights, read_packing, unpack
 from runtime.library.quantization import mlx_quantization
 from runtime.library.safetensors_header import read_safetensors_header
@@ -31,8 +36,8 @@ NOT_LOADED = re.compile(r"\.rotary_emb\.inv_freq$")
 CODE_KEY = "model_file"
 
 
-def read_mlx_spec(folder: Path, *, is_demo: bool) -> ModelSpec:
-    """Return what the MLX directory `folder` holds.
+def read_mlx_spec(folder: Path, *, is_demo: bool, open_file: OpenModelFile = open_model_file) -> ModelSpec:
+    """Return what the MLX directory `folder` holds; `open_file` opens its weights.
 
     Raises:
         ModelMissingError: there is no model in it.
@@ -48,13 +53,13 @@ def read_mlx_spec(folder: Path, *, is_demo: bool) -> ModelSpec:
     raw = read_json_object(config_file)
     _refuse_code(folder, raw)
     config = read_mlx_config(config_file, raw)
-    tensors = _loaded(read_weight_files(folder), config)
+    tensors = _loaded(read_weight_files(folder, open_file), config)
     weights = unpack(folder, tensors, read_packing(config_file, config_keys(config_file, raw)))
     check_mlx_shapes(folder, config, weights)
     return _assembled(folder, raw, config, tensors, weights, is_demo=is_demo)
 
 
-def read_weight_files(folder: Path) -> tuple[TensorInfo, ...]:
+def read_weight_files(folder: Path, open_file: OpenModelFile = open_model_file) -> tuple[TensorInfo, ...]:
     """Return the tensor tables of all weight files in `folder`, one after the other.
 
     Raises:
@@ -67,7 +72,7 @@ def read_weight_files(folder: Path) -> tuple[TensorInfo, ...]:
     if len(files) > MAX_SHARDS:
         raise broken(folder, f"it has {len(files):,} weight files")
     _check_parts(folder, {file.name for file in files})
-    tensors = tuple(tensor for file in files for tensor in read_safetensors_header(file))
+    tensors = tuple(tensor for file in files for tensor in read_safetensors_header(file, open_file))
     if len({tensor.name for tensor in tensors}) != len(tensors):
         raise broken(folder, "two of its weight files hold the same tensor")
     return tensors

@@ -1,13 +1,16 @@
-"""Opening the files of a model, which are hostile input: regular files only, never more than a bounded read."""
+"""Opening the files of a model, which are hostile input: regular files only, never more than a bounded read.
+
+Header readers take what opens a file as an argument, so that they read a file that is not here just the same.
+"""
 
 from __future__ import annotations
 
 import json
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import BinaryIO
+from typing import Protocol
 
 from runtime.library.defects import broken
 from runtime.values.errors import ModelMissingError
@@ -15,8 +18,22 @@ from runtime.values.errors import ModelMissingError
 MAX_JSON_BYTES = 32_000_000
 
 
+class ModelStream(Protocol):
+    """What header readers need of an open file."""
+
+    def seek(self, offset: int, /) -> int:
+        """Go to `offset` and return it."""
+
+    def read(self, count: int, /) -> bytes:
+        """Return at most `count` bytes, none at the end of the file."""
+
+
+OpenModelFile = Callable[[Path], AbstractContextManager[tuple[ModelStream, int]]]
+"""Opens a file for reading and gives its size in bytes; raises as `open_model_file` does."""
+
+
 @contextmanager
-def open_model_file(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def open_model_file(path: Path) -> Iterator[tuple[ModelStream, int]]:
     """Open `path` for reading; yield the stream and the file's size in bytes.
 
     Raises:
@@ -49,7 +66,7 @@ def read_model_file(path: Path, most_bytes: int) -> bytes:
         return read_at(stream, path, 0, size)
 
 
-def read_at(stream: BinaryIO, path: Path, offset: int, count: int) -> bytes:
+def read_at(stream: ModelStream, path: Path, offset: int, count: int) -> bytes:
     """Return exactly `count` bytes at `offset`.
 
     Raises:

@@ -14,7 +14,7 @@ from typing import Annotated
 import msgspec
 
 from runtime.library.defects import broken, shown, unsupported
-from runtime.library.model_files import open_model_file, read_at
+from runtime.library.model_files import OpenModelFile, open_model_file, read_at
 from runtime.library.tensors import MAX_ELEMENTS, TensorInfo, check_layout
 
 MAX_HEADER_BYTES = 16_000_000
@@ -57,7 +57,7 @@ class _Entry(msgspec.Struct, frozen=True):
     data_offsets: tuple[_Offset, _Offset]
 
 
-def read_safetensors_header(path: Path) -> tuple[TensorInfo, ...]:
+def read_safetensors_header(path: Path, open_file: OpenModelFile = open_model_file) -> tuple[TensorInfo, ...]:
     """Return the tensor table of the file at `path`.
 
     Raises:
@@ -65,7 +65,7 @@ def read_safetensors_header(path: Path) -> tuple[TensorInfo, ...]:
         ModelBrokenError: it is cut short, is no safetensors file, or its table contradicts itself.
         ModelUnsupportedError: it holds a type this version does not know.
     """
-    with open_model_file(path) as (stream, file_bytes):
+    with open_file(path) as (stream, file_bytes):
         if file_bytes < 8:
             raise broken(path, "it is too short to hold anything")
         (header_bytes,) = struct.unpack("<Q", read_at(stream, path, 0, 8))

@@ -83,13 +83,14 @@ def test_every_value_type_is_read(tmp_path: Path) -> None:
     writer.write_kv_data_to_file()
     writer.close()
 
-    values = read_gguf_header(file).values
+    header = read_gguf_header(file)
 
+    values = header.values
     assert {name: values[name] for name in VALUES} == {name: value for name, (_, value) in VALUES.items()}
     assert values["numbers"] == (1, 2, 3)
     words = values["words"]
     assert isinstance(words, GgufArray)
-    assert [string_at(file, words, index) for index in range(-1, 3)] == [None, "a", "b", None]
+    assert [string_at(header, words, index) for index in range(-1, 3)] == [None, "a", "b", None]
 
 
 def test_a_long_vocabulary_is_skipped_and_found_again(tmp_path: Path) -> None:
@@ -105,14 +106,14 @@ def test_a_long_vocabulary_is_skipped_and_found_again(tmp_path: Path) -> None:
     ]
     file.write_bytes(gguf_bytes(keys, []))
 
-    values = read_gguf_header(file).values
+    header = read_gguf_header(file)
 
-    array = values["tokens"]
+    array = header.values["tokens"]
     assert isinstance(array, GgufArray)
     assert array.count == 120_000
-    assert values["after"] == 7
+    assert header.values["after"] == 7
     for index in (0, 1, 59_999, 60_001, 119_999):
-        assert string_at(file, array, index) == tokens[index]
+        assert string_at(header, array, index) == tokens[index]
 
 
 def test_long_texts_are_passed_over(tmp_path: Path) -> None:
@@ -219,9 +220,10 @@ def test_a_file_that_shrank_is_damaged(tmp_path: Path) -> None:
     file = tmp_path / "model.gguf"
     array = gguf_key("words", gguf_array(STRING_TYPE, 2, gguf_string("a") + gguf_string("b")))
     file.write_bytes(gguf_bytes([array], []))
-    words = read_gguf_header(file).values["words"]
+    header = read_gguf_header(file)
+    words = header.values["words"]
     assert isinstance(words, GgufArray)
     file.write_bytes(file.read_bytes()[: words.offset + 4])
 
     with pytest.raises(ModelBrokenError):
-        string_at(file, words, 1)
+        string_at(header, words, 1)
