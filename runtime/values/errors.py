@@ -12,7 +12,15 @@
     │   ├── EngineUnavailableError   engine-unavailable   the engine is not installed or does not run here
     │   ├── SettingsError            settings             a settings file or an option that cannot be used
     │   ├── StoreError               store                the chat database or an exported file cannot be used
-    │   └── WorkerLostError          worker-lost          the worker process ended in the middle of the work
+    │   ├── OutputError              output               what a command says cannot be written
+    │   ├── UsageError               usage                a command line that is not understood
+    │   ├── WorkerLostError          worker-lost          the worker process ended in the middle of the work
+    │   ├── HubUnreachableError      hub-unreachable      no network, or the connection was lost
+    │   ├── HubBusyError             hub-busy             the Hub asks to come back later
+    │   ├── HubAccessError           hub-access           a model that asks for permission, or a token that is not valid
+    │   ├── HubMissingError          hub-missing          the Hub has no such model or file
+    │   ├── DownloadError            download             a download that cannot begin, go on or be finished
+    │   └── KeychainError            keychain             the system's keychain cannot be used
     └── InternalError            our bug: full detail in the log
 
 Errors cross the pipe as an `ErrorReport` and come out as the same class on the other side.
@@ -107,10 +115,66 @@ class StoreError(UserFacingError):
     code = "store"
 
 
+class OutputError(UserFacingError):
+    """What a command has to say cannot be written."""
+
+    code = "output"
+
+
+class UsageError(UserFacingError):
+    """A command line is not understood."""
+
+    code = "usage"
+
+
 class WorkerLostError(UserFacingError):
     """The worker process ended in the middle of the work."""
 
     code = "worker-lost"
+
+
+class HubUnreachableError(UserFacingError):
+    """The Hub cannot be reached: no network, no such host, no answer in time, or the connection was lost."""
+
+    code = "hub-unreachable"
+
+
+class HubBusyError(UserFacingError):
+    """The Hub, or the server its files lie on, asks to come back later.
+
+    Attributes:
+        retry_after_s: how long it asks to wait, in seconds; None if it does not say.
+    """
+
+    code = "hub-busy"
+
+    def __init__(self, what: str, next_step: str, *, detail: str = "", retry_after_s: float | None = None) -> None:
+        super().__init__(what, next_step, detail=detail)
+        self.retry_after_s = retry_after_s
+
+
+class HubAccessError(UserFacingError):
+    """The Hub gives this only to people it knows: a gated or private model, or a token that is not valid."""
+
+    code = "hub-access"
+
+
+class HubMissingError(UserFacingError):
+    """The Hub has no such model, version or file."""
+
+    code = "hub-missing"
+
+
+class DownloadError(UserFacingError):
+    """A download cannot begin, go on or be finished: no space, wrong content, nothing to download, a name in the way."""
+
+    code = "download"
+
+
+class KeychainError(UserFacingError):
+    """The system's keychain cannot be used."""
+
+    code = "keychain"
 
 
 class InternalError(FirstTokenError):
