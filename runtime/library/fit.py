@@ -74,6 +74,13 @@ def mlx_kv_group_size(spec: ModelSpec) -> int | None:
     return next((size for size in MLX_GROUP_SIZES if widths and all(width % size == 0 for width in widths)), None)
 
 
+def kv_token_bytes(spec: ModelSpec, layers: KvLayers, kv_cache_bits: int | None = None) -> float:
+    """Return the bytes of one token in the KV cache of `layers`, which are some of the layers of `spec`."""
+    whole = spec.format is ModelFormat.MLX and layers.window_tokens is not None
+    elements = layers.layers * layers.kv_heads * (layers.key_dim + layers.value_dim)
+    return elements * _element_bytes(spec, None if whole else kv_cache_bits)
+
+
 def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> MemoryNeed:
     """Return what the model takes with a context of `context_tokens`."""
     return MemoryNeed(
@@ -152,9 +159,7 @@ def _layers_bytes(spec: ModelSpec, layers: KvLayers, context_tokens: int, bits: 
     window = layers.window_tokens
     tokens = context_tokens if window is None else min(context_tokens, window + PREFILL_CHUNK_TOKENS)
     steps = -(-tokens // ALLOCATION_STEP_TOKENS)
-    elements = steps * ALLOCATION_STEP_TOKENS * layers.layers * layers.kv_heads * (layers.key_dim + layers.value_dim)
-    whole = spec.format is ModelFormat.MLX and window is not None
-    return round(elements * _element_bytes(spec, None if whole else bits))
+    return round(steps * ALLOCATION_STEP_TOKENS * kv_token_bytes(spec, layers, bits))
 
 
 def _element_bytes(spec: ModelSpec, bits: int | None) -> float:

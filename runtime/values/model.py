@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from runtime.values.memory_reads import DecodeReads
+
 
 class EngineName(StrEnum):
     """The engines by the names users, settings and the command line give them."""
@@ -96,6 +98,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         capabilities: what the engine can do with it.
         is_demo: True for the model shipped with the app, which is labelled a demo wherever it appears.
         advice: what would make the engine faster on this machine; None if nothing is known.
+        decode_reads: what writing a token reads; None if that is not known.
     """
 
     name: str
@@ -111,3 +114,4 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     capabilities: Capabilities
     is_demo: bool = False
     advice: str | None = None
+    decode_reads: DecodeReads | None = None
