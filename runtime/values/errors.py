@@ -166,7 +166,7 @@ class HubMissingError(UserFacingError):
 
 
 class DownloadError(UserFacingError):
-    """A download cannot begin, go on or be finished: no space, wrong content, nothing to download, a name in the way."""
+    """A download cannot begin, go on or be finished: no space, wrong content, nothing to download."""
 
     code = "download"
 
