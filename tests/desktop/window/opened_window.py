@@ -19,6 +19,7 @@ from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
 from desktop.app import Desktop
+from desktop.chat.transcript.message_buttons import MessageButtons
 from desktop.state.engine_state import EngineStatus, Loading, NoModel
 from desktop.widgets.icon_button import IconButton
 from runtime.config.paths import AppPaths, app_paths
@@ -78,6 +79,10 @@ class OpenedWindow:
         (found,) = self.widget.findChildren(kind, name)
         return found
 
+    def find_control(self, name: str) -> QWidget:
+        """Return the one control of that name, whatever it is."""
+        return self.find(QWidget, name)
+
     def text_of(self, name: str) -> str:
         """Return what a label says; nothing where it is hidden."""
         label = self.find(QLabel, name)
@@ -128,7 +133,7 @@ class OpenedWindow:
 
     def click(self, name: str) -> None:
         """Click the middle of a control that can be seen."""
-        control = self.find(QWidget, name)
+        control = self.find_control(name)
         assert control.isVisible(), f"{name} is hidden"
         assert control.isEnabled(), f"{name} is disabled"
         QTest.mouseClick(control, Qt.MouseButton.LeftButton)
@@ -145,10 +150,14 @@ class OpenedWindow:
         message_id = transcript.message_ids()[number]
         transcript.show_message(message_id)
         viewport = transcript.viewport()
-        spot = viewport.mapFromGlobal(transcript.message_rect(message_id).center())
-        QTest.mouseMove(viewport, QPoint(-1, -1))
-        QTest.mouseMove(viewport, spot)
-        await until(lambda: self.find(QWidget, button).isVisible(), f"{button} beside message {number}")
+        foot = transcript.message_rect(message_id).bottomLeft() + QPoint(8, -8)
+        QTest.mouseMove(viewport, viewport.rect().bottomRight())  # Where the pointer is already, it would not move.
+        QTest.mouseMove(viewport, viewport.mapFromGlobal(foot))
+        buttons = self.find(MessageButtons, "messageButtons")
+        await until(
+            lambda: buttons.view and buttons.view.id == message_id and self.find_control(button).isVisible(),
+            f"{button} beside message {number}",
+        )
         self.click(button)
 
     async def ask(self, text: str) -> ChatMessage:
