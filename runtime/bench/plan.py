@@ -149,7 +149,7 @@ def workloads_of(grid: WorkloadGrid, longest_context_tokens: int | None) -> tupl
     """
     found: list[Workload] = []
     for depth in _sorted_depths(grid.depths):
-        shallow = [*map(Prefill, grid.prompt_tokens), *map(Decode, grid.generate_tokens)]
+        shallow: list[Prefill | Decode] = [*map(Prefill, grid.prompt_tokens), *map(Decode, grid.generate_tokens)]
         found += [_deepened(workload, depth, longest_context_tokens) for workload in shallow]
     for generate in grid.generate_tokens[:1]:
         found += [ChatReply(generate, state) for state in grid.chats]
