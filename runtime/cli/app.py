@@ -5,46 +5,52 @@ Exit codes: 0 done; 1 the user's world said no (`UserFacingError`) or a bug of o
 
 from __future__ import annotations
 
-import argparse
 import logging
 import sys
 from collections.abc import Sequence
 from importlib.metadata import version
-from typing import TextIO
 
-import msgspec
-
-from runtime.cli.chat import add_chat_parser
+from runtime.cli.chat import run_chat
+from runtime.cli.chat_options import add_chat_parser
 from runtime.cli.doctor import add_doctor_parser
+from runtime.cli.failure import failure_json, failure_text, log, log_failure
 from runtime.cli.models import add_models_parser
+from runtime.cli.parser import Parser
+from runtime.cli.streams import discard_output, flush_output, prepare_streams
 from runtime.config.paths import AppPaths, app_paths, process_environment
-from runtime.values.errors import FirstTokenError, InternalError, UserFacingError, report_of
+from runtime.values.errors import FirstTokenError, OutputError, UsageError
 
 EPILOG = """\
 examples:
+  first-token                                           the window
   first-token chat "What is the time to first token?"   one answer, then its figures
   first-token chat                                      a conversation
   first-token chat --model demo:int4 --json "Hello"     one JSON object, for scripts
   first-token models inspect demo                       what a model is, without loading it
   first-token doctor                                    does everything work here?
 
+exit codes: 0 done; 1 refused, with one line that says why and what to do; 2 wrong usage; 130 interrupted.
+With --json an error is {"error": {"code", "what", "next_step"}} on stderr.
+
 Nothing leaves this machine.
 """
 
-log = logging.getLogger("first-token")
+EXIT_REFUSED = 1
+EXIT_WRONG_USAGE = 2
+EXIT_INTERRUPTED = 130
+JSON_OPTION = "--json"
 
 
-def build_parser() -> argparse.ArgumentParser:
+def build_parser() -> Parser:
     """Return the parser of the whole command line; each command sets `run` to its function."""
-    parser = argparse.ArgumentParser(
-        prog="first-token",
-        description="Chat with language models that run on this machine, and see what inference costs.",
-        epilog=EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+    parser = Parser(
+        "first-token", "Chat with language models that run on this machine, and see what inference costs.", EPILOG
     )
-    parser.add_argument("--version", action="version", version=f"first-token {version('first-token')}")
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    add_chat_parser(commands)
+    parser.add_argument(
+        "--version", action="version", version=f"first-token {version('first-token')}", help="show it and exit"
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_chat_parser(commands, run_chat)
     add_models_parser(commands)
     add_doctor_parser(commands)
     return parser
@@ -52,24 +58,33 @@ def build_parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command; return the exit code."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
-    if not hasattr(options, "run"):
-        parser.print_help()
+    prepare_streams()
+    try:
+        return _run(arguments)
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`): nothing left to say, and nowhere to say it.
+        discard_output()
+        return EXIT_REFUSED
+    except KeyboardInterrupt:
+        return EXIT_INTERRUPTED
+    except FirstTokenError as error:
+        if isinstance(error, OutputError):
+            discard_output()
+        _report(error, as_json=JSON_OPTION in arguments)
+        return EXIT_WRONG_USAGE if isinstance(error, UsageError) else EXIT_REFUSED
+
+
+def _run(arguments: Sequence[str]) -> int:
+    try:
+        options = build_parser().parse_args(arguments)
+    except SystemExit:  # --help and --version have been printed
+        flush_output()
         return 0
     paths = app_paths(process_environment())
     _log_to_file(paths)
-    try:
-        return int(options.run(options, paths))
-    except FirstTokenError as error:
-        _report(error, as_json=options.json, out=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`| head`): nothing left to say, and nowhere to say it.
-        sys.stderr.close()
-        return 1
+    code = int(options.run(options, paths))
+    flush_output()
+    return code
 
 
 def _log_to_file(paths: AppPaths) -> None:
@@ -84,17 +99,8 @@ def _log_to_file(paths: AppPaths) -> None:
     log.propagate = False
 
 
-def _report(error: FirstTokenError, *, as_json: bool, out: TextIO) -> None:
-    report = report_of(error)
-    log.error("%s: %s\n%s", report.code, error, report.detail)
-    if as_json:
-        public = {"code": report.code, "what": report.what, "next_step": report.next_step}
-        out.write(msgspec.json.encode({"error": public}).decode() + "\n")
-        return
-    match error:
-        case UserFacingError(what=what, next_step=next_step):
-            out.write(f"first-token: {what} {next_step}\n")
-        case InternalError(what=what):
-            out.write(f"first-token: {what} This is a bug of First Token; its log has the detail.\n")
-        case _:
-            out.write(f"first-token: {error}\n")
+def _report(error: FirstTokenError, *, as_json: bool) -> None:
+    if not isinstance(error, UsageError):
+        log_failure(error)
+    sys.stderr.write((failure_json(error) if as_json else f"first-token: {failure_text(error)}") + "\n")
+    sys.stderr.flush()

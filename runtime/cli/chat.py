@@ -6,17 +6,20 @@ import argparse
 import asyncio
 import sys
 from time import perf_counter_ns
-from typing import TYPE_CHECKING, assert_never
+from typing import assert_never
 
 import msgspec
 
+from runtime.cli.chat_options import sampling_from
+from runtime.cli.failure import failure_text, log_failure
 from runtime.cli.figures import figures_lines, reply_record
+from runtime.cli.streams import checked_text, read_prompt, write_json
 from runtime.cli.terminal import Terminal
 from runtime.client.base import Reply
 from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.client.supervisor import Supervisor
 from runtime.config.paths import AppPaths
-from runtime.values.errors import InvalidRequestError, UserFacingError, error_from
+from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, error_from
 from runtime.values.generation import (
     Cancelled,
     Failed,
@@ -32,49 +35,14 @@ from runtime.values.model import LoadedModel, LoadOptions
 from runtime.values.prompt import ChatPrompt, Message, Role
 from runtime.values.sampling import SamplingParams, checked
 
-if TYPE_CHECKING:
-    from argparse import _SubParsersAction
-
 PROMPT_SIGN = "> "
 HELP = "/clear forgets the conversation, /help shows this, /exit or Ctrl+D leaves; Ctrl+C stops a reply."
 EXIT_INTERRUPTED = 130
-
-
-def add_chat_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
-    """Add the command and its options."""
-    parser = commands.add_parser(
-        "chat",
-        help="ask a model",
-        description="Ask a model on this machine. Without PROMPT: a conversation. Answers go to stdout, the rest to"
-        " stderr.",
-    )
-    parser.add_argument("prompt", nargs="?", metavar="PROMPT", help='the question; "-" reads it from stdin')
-    parser.add_argument(
-        "--model",
-        metavar="M",
-        help="demo (default), demo:int4, demo:int8, an installed model's name, an MLX directory or a GGUF file",
-    )
-    parser.add_argument(
-        "--engine", choices=("auto", "mlx", "llamacpp"), help="auto: MLX on Apple Silicon, else llama.cpp"
-    )
-    parser.add_argument("--system", metavar="S", help="system prompt")
-    parser.add_argument(
-        "--max-tokens", type=int, metavar="N", help="most tokens to generate (default: to the context's end)"
-    )
-    parser.add_argument("--temperature", type=float, default=0.7, metavar="T", help="0 is greedy (default: 0.7)")
-    parser.add_argument(
-        "--top-p", type=float, default=1.0, metavar="P", help="keep the likeliest tokens up to this probability"
-    )
-    parser.add_argument("--top-k", type=int, default=0, metavar="K", help="keep the K likeliest tokens (0: all)")
-    parser.add_argument(
-        "--min-p", type=float, default=0.0, metavar="P", help="drop tokens below this share of the likeliest"
-    )
-    parser.add_argument("--seed", type=int, metavar="S", help="makes the answer repeatable")
-    parser.add_argument(
-        "--context", type=int, metavar="N", help="context length in tokens (default: what the memory bears)"
-    )
-    parser.add_argument("--json", action="store_true", help="print one JSON object with the text and every figure")
-    parser.set_defaults(run=run_chat)
+STOPPED_EARLY = {
+    StopReason.LENGTH: "The answer ends here because of --max-tokens.",
+    StopReason.CONTEXT_FULL: "The answer ends here because the context is full.",
+    StopReason.CANCELLED: "Stopped.",
+}
 
 
 def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
@@ -82,32 +50,39 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
     sampling = checked(sampling_from(options))
     if options.max_tokens is not None and options.max_tokens < 1:
         raise InvalidRequestError(f"The token limit cannot be {options.max_tokens}.", "Ask for at least 1 token.")
+    system = checked_text(options.system or "", "The system prompt")
+    question = None if options.prompt is None and not options.json else checked_question(question_of(options))
     model, settings = choose_model(options.model, options.engine, paths)
     load = model_to_load(model, settings, LoadOptions(context_tokens=options.context))
-    conversation = Conversation(make_supervisor(), sampling, options.system, options.max_tokens)
-    submitted_ns = perf_counter_ns()
+    conversation = Conversation(make_supervisor(), sampling, system, options.max_tokens)
+    submitted_ns = perf_counter_ns()  # Loading belongs to what the user of a single answer waits for.
     with asyncio.Runner() as runner:
         try:
-            if options.prompt is None and not options.json:
-                conversation.model = runner.run(conversation.client.load(load))
-                return converse(runner, conversation, Terminal(sys.stdout, sys.stderr))
-            text = sys.stdin.read() if options.prompt in (None, "-") else options.prompt
-            # Loading belongs to what the user waits for: the submit was before it.
             conversation.model = runner.run(conversation.client.load(load))
-            return answer_once(runner, conversation, text, submitted_ns, as_json=options.json)
+            terminal = Terminal(sys.stdout, sys.stderr)
+            if question is None:
+                return converse(runner, conversation, terminal)
+            if options.json:
+                return answer_in_json(runner, conversation, question, submitted_ns)
+            return answer_once(runner, conversation, question, submitted_ns, terminal)
         finally:
             runner.run(conversation.client.close())
 
 
-def sampling_from(options: argparse.Namespace) -> SamplingParams:
-    """Return the sampler settings among the options."""
-    return SamplingParams(
-        temperature=options.temperature,
-        top_p=options.top_p,
-        top_k=options.top_k,
-        min_p=options.min_p,
-        seed=options.seed,
-    )
+def question_of(options: argparse.Namespace) -> str:
+    """Return the one question that is to be answered."""
+    return read_prompt() if options.prompt in (None, "-") else str(options.prompt)
+
+
+def checked_question(text: str) -> str:
+    """Return `text`.
+
+    Raises:
+        InvalidRequestError: there is nothing in it, or it is not valid text.
+    """
+    if not text.strip():
+        raise InvalidRequestError("The message is empty.", "Write something first.")
+    return checked_text(text, "The message")
 
 
 class Exchange(msgspec.Struct, frozen=True):
@@ -122,9 +97,7 @@ class Exchange(msgspec.Struct, frozen=True):
 class Conversation:
     """The messages so far and the client that answers them."""
 
-    def __init__(
-        self, client: Supervisor, sampling: SamplingParams, system: str | None, max_tokens: int | None
-    ) -> None:
+    def __init__(self, client: Supervisor, sampling: SamplingParams, system: str, max_tokens: int | None) -> None:
         self.client = client
         self.model: LoadedModel | None = None
         self._sampling = sampling
@@ -139,28 +112,31 @@ class Conversation:
     async def ask(self, text: str, terminal: Terminal | None, submitted_ns: int) -> Exchange:
         """Send `text`, show the reply as it streams, and return it; an interrupt stops it and keeps what there is.
 
+        A question whose reply was stopped before its first word is not part of the conversation.
+
         Raises:
             UserFacingError: the reply failed. The question is then not part of the conversation.
         """
-        if not text.strip():
-            raise InvalidRequestError("The message is empty.", "Write something first.")
         messages = (*self._messages, Message(Role.USER, text))
-        reply = await self.client.generate(
-            GenerateRequest(
-                id=0,
-                prompt=ChatPrompt(messages),
-                submitted_ns=submitted_ns,
-                max_tokens=self._max_tokens,
-                sampling=self._sampling,
-            )
+        request = GenerateRequest(
+            id=0,
+            prompt=ChatPrompt(messages),
+            submitted_ns=submitted_ns,
+            max_tokens=self._max_tokens,
+            sampling=self._sampling,
         )
-        exchange = await _follow(reply, terminal)
-        self._messages = (*messages, Message(Role.ASSISTANT, exchange.text))
+        transcript = _Transcript(terminal)
+        try:
+            reply = await self.client.generate(request)
+        except asyncio.CancelledError:  # Ctrl+C while a lost worker was being replaced: there is no reply to stop.
+            return transcript.exchange(StopReason.CANCELLED, None)
+        exchange = await _follow(reply, transcript)
+        if exchange.text or exchange.stop_reason is not StopReason.CANCELLED:
+            self._messages = (*messages, Message(Role.ASSISTANT, exchange.text))
         return exchange
 
 
-async def _follow(reply: Reply, terminal: Terminal | None) -> Exchange:
-    transcript = _Transcript(terminal)
+async def _follow(reply: Reply, transcript: _Transcript) -> Exchange:
     try:
         return await transcript.read(reply)
     except asyncio.CancelledError:  # Ctrl+C: stop the reply, then go on reading to its end.
@@ -183,9 +159,9 @@ class _Transcript:
                 case TextDelta():
                     self._show(event)
                 case Finished(stop_reason=reason, stats=stats):
-                    return self._exchange(reason, stats)
+                    return self.exchange(reason, stats)
                 case Cancelled(stats=stats):
-                    return self._exchange(StopReason.CANCELLED, stats)
+                    return self.exchange(StopReason.CANCELLED, stats)
                 case Failed(error=report):
                     raise error_from(report)
                 case _:
@@ -201,36 +177,33 @@ class _Transcript:
         else:
             self._terminal.reasoning(delta.text)
 
-    def _exchange(self, reason: StopReason, stats: GenerationStats | None) -> Exchange:
+    def exchange(self, reason: StopReason, stats: GenerationStats | None) -> Exchange:
+        """Return what there is of the reply, ended for `reason`."""
         return Exchange("".join(self._texts[TextKind.ANSWER]), "".join(self._texts[TextKind.REASONING]), reason, stats)
 
 
 def answer_once(
-    runner: asyncio.Runner, conversation: Conversation, text: str, submitted_ns: int, *, as_json: bool
+    runner: asyncio.Runner, conversation: Conversation, text: str, submitted_ns: int, terminal: Terminal
 ) -> int:
-    """Answer `text`, print the figures (stderr) or one JSON object (stdout), and return the exit code."""
-    terminal = Terminal(sys.stdout, sys.stderr)
+    """Answer `text`, print the figures (stderr), and return the exit code."""
     _announce(conversation, terminal)
-    exchange = runner.run(conversation.ask(text, None if as_json else terminal, submitted_ns))
-    if as_json:
-        if exchange.stats is not None:
-            print_json(conversation, exchange, exchange.stats)
-    else:
-        terminal.end_answer()
-        _show_figures(exchange, terminal)
+    try:
+        exchange = runner.run(conversation.ask(text, terminal, submitted_ns))
+    finally:
+        terminal.end_line()
+    _show_end(exchange, terminal)
     return EXIT_INTERRUPTED if exchange.stop_reason is StopReason.CANCELLED else 0
 
 
-def print_json(conversation: Conversation, exchange: Exchange, stats: GenerationStats) -> None:
-    """Print one JSON object that describes the whole reply."""
-    record = reply_record(
-        exchange.text,
-        exchange.reasoning,
-        exchange.stop_reason,
-        stats,
-        is_demo=conversation.model is not None and conversation.model.is_demo,
-    )
-    sys.stdout.write(msgspec.json.encode(record).decode() + "\n")
+def answer_in_json(runner: asyncio.Runner, conversation: Conversation, text: str, submitted_ns: int) -> int:
+    """Answer `text`, print one JSON object that describes the whole reply, and return the exit code."""
+    exchange = runner.run(conversation.ask(text, None, submitted_ns))
+    if exchange.stats is not None:
+        is_demo = conversation.model is not None and conversation.model.is_demo
+        write_json(
+            reply_record(exchange.text, exchange.reasoning, exchange.stop_reason, exchange.stats, is_demo=is_demo)
+        )
+    return EXIT_INTERRUPTED if exchange.stop_reason is StopReason.CANCELLED else 0
 
 
 def converse(runner: asyncio.Runner, conversation: Conversation, terminal: Terminal) -> int:
@@ -256,19 +229,27 @@ def converse(runner: asyncio.Runner, conversation: Conversation, terminal: Termi
 
 def _turn(runner: asyncio.Runner, conversation: Conversation, text: str, terminal: Terminal) -> None:
     try:
-        exchange = runner.run(conversation.ask(text, terminal, perf_counter_ns()))
-    except UserFacingError as error:  # The conversation goes on: say what happened where it happened.
-        terminal.note(f"{error.what} {error.next_step}")
+        exchange = runner.run(conversation.ask(checked_question(text), terminal, perf_counter_ns()))
+    except OutputError:
+        raise
+    except FirstTokenError as error:  # The conversation goes on: say what happened where it happened.
+        log_failure(error)
+        terminal.note(failure_text(error))
         return
-    terminal.end_answer()
-    _show_figures(exchange, terminal)
+    _show_end(exchange, terminal)
 
 
 def _read_line() -> str | None:
     """Return the next line; None at the end of input or on Ctrl+C at the prompt."""
+    asks = sys.stdin.isatty()
+    if asks and not sys.stdout.isatty():  # The answers go to a file; the question for the next message must not.
+        sys.stderr.write(PROMPT_SIGN)
+        sys.stderr.flush()
     try:
-        return input(PROMPT_SIGN if sys.stdin.isatty() else "")
+        return input(PROMPT_SIGN if asks and sys.stdout.isatty() else "")
     except (EOFError, KeyboardInterrupt):
+        if asks:  # What comes next, the shell's prompt, begins a line.
+            sys.stderr.write("\n")
         return None
 
 
@@ -285,8 +266,8 @@ def _announce(conversation: Conversation, terminal: Terminal) -> None:
         terminal.note("This is the tiny demo model: it shows how inference works and knows little else.")
 
 
-def _show_figures(exchange: Exchange, terminal: Terminal) -> None:
-    if exchange.stop_reason not in (StopReason.END, StopReason.STOP_STRING):
-        terminal.note(f"stopped: {exchange.stop_reason.value.replace('_', ' ')}")
+def _show_end(exchange: Exchange, terminal: Terminal) -> None:
+    if exchange.stop_reason in STOPPED_EARLY:
+        terminal.note(STOPPED_EARLY[exchange.stop_reason])
     for line in figures_lines(exchange.stats) if exchange.stats is not None else ():
         terminal.note(line)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runtime.cli.streams import printable_path, write_json, write_line
 from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.config.paths import AppPaths
 from runtime.metrics.device import DeviceInfo, read_device
@@ -25,8 +26,13 @@ from runtime.values.sampling import GREEDY
 from runtime.values.wording import bytes_text
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+    from runtime.cli.parser import Commands
 
+DESCRIPTION = """\
+Does everything work here? Looks at platform, chip and memory; at the engines, each of which loads the demo model and
+evaluates a few tokens; at the system libraries that the window needs; and says which folders are used.
+Exits with 1 if no engine works.
+"""
 ENGINES = {EngineName.MLX: ("mlx", "mlx-lm"), EngineName.LLAMACPP: ("xllamacpp",)}
 EVALUATED_TOKENS = 8
 QT_IMPORT_TIMEOUT_S = 60.0
@@ -75,14 +81,9 @@ class DoctorReport(msgspec.Struct, frozen=True, kw_only=True):
     healthy: bool
 
 
-def add_doctor_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_doctor_parser(commands: Commands) -> None:
     """Add the command and its options."""
-    parser = commands.add_parser(
-        "doctor",
-        help="check this machine and installation",
-        description="Check platform, memory, engines (each evaluates the demo model), system libraries and folders."
-        " Exits with 1 if no engine works.",
-    )
+    parser = commands.add_parser("doctor", help="check this machine and installation", description=DESCRIPTION)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
     parser.set_defaults(run=run_doctor)
 
@@ -91,9 +92,9 @@ def run_doctor(options: argparse.Namespace, paths: AppPaths) -> int:
     """Print the report; return 0 if at least one engine evaluates and the demo model is there, else 1."""
     report = examine(paths)
     if options.json:
-        sys.stdout.write(msgspec.json.encode(report).decode() + "\n")
+        write_json(report)
     else:
-        sys.stdout.write("\n".join(report_lines(report)) + "\n")
+        write_line("\n".join(report_lines(report)))
     return 0 if report.healthy else 1
 
 
@@ -109,12 +110,12 @@ def examine(paths: AppPaths) -> DoctorReport:
         demo_model_present=demo_present,
         qt_problems=tuple(qt_problems()),
         folders=(
-            Folder("data", str(paths.data)),
-            Folder("models", str(paths.models)),
-            Folder("cache", str(paths.cache)),
-            Folder("logs", str(paths.logs)),
-            Folder("settings", str(paths.config_file)),
-            Folder("assets", str(paths.assets)),
+            Folder("data", printable_path(paths.data)),
+            Folder("models", printable_path(paths.models)),
+            Folder("cache", printable_path(paths.cache)),
+            Folder("logs", printable_path(paths.logs)),
+            Folder("settings", printable_path(paths.config_file)),
+            Folder("assets", printable_path(paths.assets)),
         ),
         healthy=demo_present and any(engine.evaluates for engine in engines),
     )

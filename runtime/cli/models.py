@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from runtime.cli.streams import printable_path, write_json, write_line
 from runtime.cli.terminal import without_controls
 from runtime.client.launch import choose_model
 from runtime.config.paths import AppPaths
@@ -21,7 +21,23 @@ from runtime.values.model import ModelFormat, Quantization
 from runtime.values.wording import UNDEFINED, bytes_text, quantization_text
 
 if TYPE_CHECKING:
-    from argparse import _SubParsersAction
+    from runtime.cli.parser import Commands
+
+
+LIST_DESCRIPTION = """\
+The models that are installed: in the app's own folder (`first-token doctor` names it), in folders that the settings
+name, and the demo model in all its forms. Name, format, size, quantization with effective bits per weight; or what is
+wrong with it.
+"""
+INSPECT_DESCRIPTION = """\
+What a model is: architecture, parameters, format, quantization and effective bits per weight, context length, license,
+chat template. Read from headers, without loading weights.
+"""
+INSPECT_EPILOG = """\
+examples:
+  first-token models inspect demo:int4
+  first-token models inspect --json ~/models/some-model.gguf
+"""
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,23 +71,20 @@ class InspectedModel(msgspec.Struct, frozen=True, kw_only=True):
     chat_template: str | None
 
 
-def add_models_parser(commands: _SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_models_parser(commands: Commands) -> None:
     """Add the commands and their options."""
     parser = commands.add_parser("models", help="list and inspect models", description="List and inspect models.")
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    listing = actions.add_parser("list", help="installed models", description="List the models that are installed.")
-    listing.add_argument("--json", action="store_true", help="print one JSON array")
+    listing = actions.add_parser("list", help="installed models", description=LIST_DESCRIPTION)
+    listing.add_argument("--json", action="store_true", help="print one JSON array, an object a model")
     listing.set_defaults(run=run_list)
     inspection = actions.add_parser(
-        "inspect",
-        help="what a model is",
-        description="Say what a model is: architecture, parameters, quantization, context, license, chat template."
-        " Reads headers, never weights.",
+        "inspect", help="what a model is", description=INSPECT_DESCRIPTION, epilog=INSPECT_EPILOG
     )
     inspection.add_argument(
-        "model", metavar="PATH|NAME", help="an MLX directory, a GGUF file, or an installed model's name"
+        "model", metavar="PATH|NAME", help="an MLX directory, a GGUF file, or a name from `first-token models list`"
     )
-    inspection.add_argument("--json", action="store_true", help="print one JSON object")
+    inspection.add_argument("--json", action="store_true", help="print one JSON object, with the whole chat template")
     inspection.set_defaults(run=run_inspect)
 
 
@@ -79,19 +92,19 @@ def run_list(options: argparse.Namespace, paths: AppPaths) -> int:
     """Print the installed models; return the exit code."""
     rows = [listed(model) for model in list_models(paths, read_settings(paths.config_file))]
     if options.json:
-        sys.stdout.write(msgspec.json.encode(rows).decode() + "\n")
+        write_json(rows)
         return 0
     for row in rows:
-        sys.stdout.write(without_controls(list_line(row)) + "\n")
+        write_line(without_controls(list_line(row)))
     return 0
 
 
 def listed(model: InstalledModel) -> ListedModel:
     """Return the row of `model`, read from its headers; a broken model is listed with its problem."""
     row = ListedModel(
-        name=model.name,
+        name=printable_path(model.name),
         format=model.format,
-        path=str(model.path),
+        path=printable_path(model.path),
         size_bytes=model.size_bytes,
         is_demo=model.is_demo,
     )
@@ -116,18 +129,18 @@ def run_inspect(options: argparse.Namespace, paths: AppPaths) -> int:
         path = choose_model(options.model, None, paths)[0].path
     model = inspected(read_spec(path))
     if options.json:
-        sys.stdout.write(msgspec.json.encode(model).decode() + "\n")
+        write_json(model)
         return 0
     for line in inspection_lines(model):
-        sys.stdout.write(without_controls(line) + "\n")
+        write_line(without_controls(line))
     return 0
 
 
 def inspected(spec: ModelSpec) -> InspectedModel:
     """Return the part of `spec` that a person asks for."""
     return InspectedModel(
-        name=spec.name,
-        path=str(spec.path),
+        name=printable_path(spec.name),
+        path=printable_path(spec.path),
         format=spec.format,
         is_demo=spec.is_demo,
         architecture=spec.architecture,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TextIO
 
+from runtime.cli.streams import writing
+
 DIM = "\x1b[2m"
 RESET = "\x1b[0m"
 
@@ -23,26 +25,47 @@ class Terminal:
         self._out = out
         self._notes = notes
         self._dims = notes.isatty()
+        self._answer_open = False
+        self._reasoning_open = False
 
     def answer(self, text: str) -> None:
         """Write a piece of the answer at once."""
-        self._out.write(without_controls(text))
-        self._out.flush()
-
-    def end_answer(self) -> None:
-        """End the answer's last line."""
-        self._out.write("\n")
-        self._out.flush()
-
-    def note(self, text: str) -> None:
-        """Write a line about the answer."""
-        self._notes.write(self._dim(without_controls(text)) + "\n")
-        self._notes.flush()
+        self._end_reasoning()
+        self._write_answer(without_controls(text))
 
     def reasoning(self, text: str) -> None:
         """Write a piece of reasoning where a person watches; a pipe gets the answer alone."""
-        if self._dims:
-            self._notes.write(self._dim(without_controls(text)))
+        if self._dims and (shown := without_controls(text)):
+            self._reasoning_open = not shown.endswith("\n")
+            self._write_note(self._dim(shown))
+
+    def note(self, text: str) -> None:
+        """Write a line about the answer, below it."""
+        self.end_line()
+        self._write_note(self._dim(without_controls(text)) + "\n")
+
+    def end_line(self) -> None:
+        """End the line that is being written, if there is one."""
+        self._end_reasoning()
+        if self._answer_open:
+            self._write_answer("\n")
+
+    def _end_reasoning(self) -> None:
+        if self._reasoning_open:
+            self._reasoning_open = False
+            self._write_note("\n")
+
+    def _write_answer(self, text: str) -> None:
+        if not text:
+            return
+        self._answer_open = not text.endswith("\n")
+        with writing():
+            self._out.write(text)
+            self._out.flush()
+
+    def _write_note(self, text: str) -> None:
+        with writing():
+            self._notes.write(text)
             self._notes.flush()
 
     def _dim(self, text: str) -> str:

@@ -63,7 +63,11 @@ class Child(Protocol):
         ...
 
     def send(self, message: ToWorker) -> None:
-        """Queue a message; never waits."""
+        """Queue a message; never waits.
+
+        Raises:
+            InvalidRequestError: it holds text that is no Unicode.
+        """
         ...
 
     def stop(self) -> None:
@@ -180,11 +184,11 @@ class WorkerClient:
         reply = WorkerReply(next(self._ids), lambda request_id: child.send(Cancel(request_id)))
         try:
             checked(request.sampling)  # Here already: JSON has no word for NaN.
+            child.send(Generate(msgspec.structs.replace(request, id=reply.request_id)))
         except InvalidRequestError as error:
             reply.put(Failed(reply.request_id, report_of(error)))
             return reply
         self._replies[reply.request_id] = reply
-        child.send(Generate(msgspec.structs.replace(request, id=reply.request_id)))
         return reply
 
     async def count_tokens(self, prompt: Prompt) -> int:

@@ -54,6 +54,15 @@ def read_batches(stream: BinaryIO) -> Iterator[list[bytes]]:
             yield lines
 
 
+def encode_line(message: msgspec.Struct) -> bytes:
+    """Return `message` as the line that carries it.
+
+    Raises:
+        UnicodeEncodeError: it holds text with half of a surrogate pair.
+    """
+    return msgspec.json.encode(message) + b"\n"
+
+
 class MessageWriter:
     """Writes messages to a pipe, one JSON line each; usable from several threads."""
 

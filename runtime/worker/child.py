@@ -20,7 +20,8 @@ from typing import BinaryIO
 
 import msgspec
 
-from runtime.worker.channel import MessageWriter, read_batches
+from runtime.values.errors import InvalidRequestError
+from runtime.worker.channel import encode_line, read_batches
 from runtime.worker.protocol import FromWorker, Shutdown, ToWorker
 
 STDERR_TAIL_LINES = 200
@@ -75,7 +76,7 @@ class WorkerChild:
     ) -> None:
         self._on_messages = on_messages
         self._on_exit = on_exit
-        self._outbox: SimpleQueue[ToWorker | None] = SimpleQueue()
+        self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._stderr_tail: deque[str] = deque(maxlen=STDERR_TAIL_LINES)
         self._process = subprocess.Popen(
             list(command),
@@ -104,12 +105,24 @@ class WorkerChild:
         return self._process.pid
 
     def send(self, message: ToWorker) -> None:
-        """Queue `message`; never waits. What a dead worker did not get shows in `on_exit`."""
-        self._outbox.put(message)
+        """Queue `message`; never waits. What a dead worker did not get shows in `on_exit`.
+
+        Raises:
+            InvalidRequestError: it holds text that is no Unicode, so that no message can carry it.
+        """
+        try:
+            line = encode_line(message)
+        except UnicodeEncodeError as error:
+            raise InvalidRequestError(
+                "A text or a file's name holds bytes that are no valid characters.",
+                "Remove them from the text, or rename the file.",
+                detail=str(error),
+            ) from error
+        self._outbox.put(line)
 
     def stop(self) -> None:
         """End the worker and wait for it: ask, close its pipe, and after three seconds kill it. Idempotent; blocks."""
-        self._outbox.put(Shutdown())
+        self.send(Shutdown())
         self._outbox.put(None)
         try:
             self._process.wait(STOP_GRACE_S)
@@ -125,10 +138,10 @@ class WorkerChild:
         self._outbox.put(None)
 
     def _write(self, stream: BinaryIO) -> None:
-        writer = MessageWriter(stream)
         try:
-            while (message := self._outbox.get()) is not None:
-                writer.send(message)
+            while (line := self._outbox.get()) is not None:
+                stream.write(line)
+                stream.flush()
         except OSError:
             pass  # The worker is gone; `on_exit` says so.
         finally:

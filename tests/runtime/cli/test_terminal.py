@@ -27,7 +27,7 @@ def test_a_pipe_gets_the_answer_alone() -> None:
     terminal = Terminal(out, notes)
     terminal.reasoning("hm")
     terminal.answer("yes")
-    terminal.end_answer()
+    terminal.end_line()
     terminal.note("figures")
 
     assert (out.getvalue(), notes.getvalue()) == ("yes\n", "figures\n")

@@ -100,6 +100,8 @@ async def test_a_bad_chat_template_is_one_error_and_plain_text_still_works(
 
 BAD_REQUESTS = [
     (asking(TextPrompt("word " * 5000)), "context-overflow"),
+    (asking(ChatPrompt((Message(Role.USER, "half a \ud83d pair"),))), "invalid-request"),
+    (asking(stop_strings=("\udcff",)), "invalid-request"),
     (asking(TokenPrompt((5, 10**9))), "invalid-request"),
     (asking(TokenPrompt((-1,))), "invalid-request"),
     (asking(TokenPrompt(())), "invalid-request"),
