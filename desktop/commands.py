@@ -66,7 +66,9 @@ class WindowCommands(QObject):
         toolbar.chat_settings_button.clicked.connect(self._open_chat_settings)
         self._sidebar.chat_chosen.connect(lambda number: self._open_chat(ChatId(number)))
         self._sidebar.message_chosen.connect(
-            lambda chat, message: tasks.start(self._show_hit(ChatId(chat), MessageId(message)), "show a search hit")
+            lambda chat, message, text: tasks.start(
+                self._show_hit(ChatId(chat), MessageId(message), text), "show a search hit"
+            )
         )
         self._sidebar.export_requested.connect(lambda number: self._export_chat(ChatId(number)))
         self._chat_panel.draft_changed.connect(
@@ -115,9 +117,9 @@ class WindowCommands(QObject):
     def _open_chat(self, chat_id: ChatId) -> None:
         self._states.tasks.start(self._states.chat.open(chat_id), "open a chat")
 
-    async def _show_hit(self, chat_id: ChatId, message_id: MessageId) -> None:
+    async def _show_hit(self, chat_id: ChatId, message_id: MessageId, text: str) -> None:
         await self._states.chat.open(chat_id, message_id)
-        self._chat_panel.transcript.show_hit(message_id, self._sidebar.query)
+        self._chat_panel.transcript.show_hit(message_id, text)
 
     def _offer_message_back(self, number: int) -> None:
         self._window.notices.offer(
@@ -127,14 +129,22 @@ class WindowCommands(QObject):
         )
 
     def _note_deleted_chat(self, number: int, title: str) -> None:
-        chat = self._states.chat.chat
-        if chat is not None and chat.id == number:
+        chat = self._states.chat
+        was_open = chat.chat is not None and chat.chat.id == number
+        if chat.replying_in == number:
+            chat.stop()
+        if was_open:
             self._new_chat()
         self._window.notices.offer(
             self.tr("“{title}” deleted.").format(title=title),
             self.tr("Undo"),
-            lambda: self._start(self._states.chats.restore(ChatId(number)), "restore a chat"),
+            lambda: self._start(self._restore_chat(ChatId(number), is_shown=was_open), "restore a chat"),
         )
+
+    async def _restore_chat(self, chat_id: ChatId, *, is_shown: bool) -> None:
+        await self._states.chats.restore(chat_id)
+        if is_shown and self._states.chat.chat is None:
+            await self._states.chat.open(chat_id)
 
     # files
 

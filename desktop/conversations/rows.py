@@ -67,6 +67,14 @@ def hit_rows(results: SearchResults, tr: Translate) -> list[Row]:
     return [*_group(tr("Chats"), titles), *_group(tr("Messages"), messages)]
 
 
+def text_to_mark(query: str, snippet: Snippet) -> str:
+    """Return what to look for in the message of a hit: the query, or its first word there if they stand apart."""
+    if query.strip().casefold() in snippet.text.casefold() or not snippet.highlights:
+        return query.strip()
+    first = snippet.highlights[0]
+    return snippet.text[first.start : first.end]
+
+
 def _group(heading: str, hits: Sequence[HitRow]) -> list[Row]:
     return [HeadingRow(heading), *hits] if hits else []
 

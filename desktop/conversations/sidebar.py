@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
 
 from PySide6.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QAction, QColor, QKeySequence, QPalette, QShortcut
-from PySide6.QtWidgets import QFrame, QInputDialog, QLineEdit, QListView, QMenu, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QFrame, QInputDialog, QLineEdit, QListView, QMenu, QPushButton, QVBoxLayout, QWidget
 
 from desktop.conversations.row_model import RowModel
 from desktop.conversations.row_painter import RowPainter
-from desktop.conversations.rows import ChatRow, HitRow, chat_rows, hit_rows
+from desktop.conversations.rows import ChatRow, HitRow, chat_rows, hit_rows, text_to_mark
 from desktop.state.chat_list_state import ChatListState
 from desktop.tasks import Tasks
 from desktop.theme.theme import Theme
@@ -26,12 +27,12 @@ class Sidebar(QWidget):
 
     Signals:
         chat_chosen: the user wants to see this chat.
-        message_chosen: the user wants to see this message (chat, message).
+        message_chosen: the user wants to see this message (chat, message), and in it this text.
         export_requested: the user wants this chat in a file.
     """
 
     chat_chosen = Signal(int)
-    message_chosen = Signal(int, int)
+    message_chosen = Signal(int, int, str)
     export_requested = Signal(int)
 
     def __init__(self, theme: Theme, chats: ChatListState, tasks: Tasks, parent: QWidget | None = None) -> None:
@@ -74,11 +75,6 @@ class Sidebar(QWidget):
         self._list.setCurrentIndex(index)
         if not index.isValid():
             self._list.clearSelection()
-
-    @property
-    def query(self) -> str:
-        """What is searched for."""
-        return self._search.text()
 
     def focus_search(self) -> None:
         """Put the cursor into the search field."""
@@ -141,8 +137,8 @@ class Sidebar(QWidget):
                 self.chat_chosen.emit(chat_id)
             case HitRow(chat_id=chat_id, message_id=None):
                 self.chat_chosen.emit(chat_id)
-            case HitRow(chat_id=chat_id, message_id=message_id):
-                self.message_chosen.emit(chat_id, message_id)
+            case HitRow(chat_id=chat_id, message_id=message_id, snippet=snippet):
+                self.message_chosen.emit(chat_id, message_id, text_to_mark(self._search.text(), snippet))
 
     def _current(self) -> ChatRow | None:
         row = self._model.row_at(self._list.currentIndex())
@@ -157,11 +153,15 @@ class Sidebar(QWidget):
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         menu.setObjectName("chatMenu")
         pin = self.tr("Unpin") if row.is_pinned else self.tr("Pin")
-        menu.addAction(self.tr("Rename…"), lambda: self._ask_title(row))
-        menu.addAction(pin, lambda: self._pin(row))
-        menu.addAction(self.tr("Export…"), lambda: self.export_requested.emit(row.chat_id))
+
+        def add(name: str, text: str, run: Callable[[], None]) -> None:
+            menu.addAction(text, run).setObjectName(name)
+
+        add("renameChatAction", self.tr("Rename…"), lambda: self._ask_title(row))
+        add("pinChatAction", pin, lambda: self._pin(row))
+        add("exportListedChatAction", self.tr("Export…"), lambda: self.export_requested.emit(row.chat_id))
         menu.addSeparator()
-        menu.addAction(self.tr("Delete"), lambda: self._remove(row))
+        add("deleteChatAction", self.tr("Delete"), lambda: self._remove(row))
         menu.popup(self._list.viewport().mapToGlobal(position))
 
     def _rename(self) -> None:
@@ -181,6 +181,12 @@ class Sidebar(QWidget):
         dialog.setWindowTitle(self.tr("Rename chat"))
         dialog.setLabelText(self.tr("Title"))
         dialog.setTextValue(row.title)
+        for field in dialog.findChildren(QLineEdit):
+            field.setObjectName("renameField")
+            field.setAccessibleName(self.tr("Title"))
+        for button in dialog.findChildren(QPushButton):
+            button.setObjectName("renameAcceptButton" if button.isDefault() else "renameCancelButton")
+            button.setAccessibleName(button.text().replace("&", ""))
         dialog.textValueSelected.connect(
             lambda title: self._tasks.start(self._chats.rename(row.chat_id, title), "rename chat")
         )

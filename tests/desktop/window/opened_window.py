@@ -115,6 +115,11 @@ class OpenedWindow:
         return [transcript.message_text(number) for number in transcript.message_ids()]
 
     @property
+    def tokens(self) -> int:
+        """How many tokens of the reply under way have come."""
+        return self.desktop.metrics.figures.tokens
+
+    @property
     def notice(self) -> str:
         """What the bar under the toolbar says."""
         return self.text_of("noticeText")
