@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from markdown_it.rules_inline import StateInline
     from markdown_it.token import Token
 
-MAX_FORMATTED_CHARACTERS = 20_000
-"""A longer paragraph is shown without formatting: that bounds what one block can cost."""
+MAX_FORMATTED_CHARACTERS = 12_000
+"""A longer paragraph is shown without formatting: that bounds what one block can cost (brackets: 0.2 s)."""
 MAX_ADDRESS_CHARACTERS = 2000
 
 _SPECIAL = re.compile(r"[*_`~\[\]<&\\$!]|https?://| \n")

@@ -32,6 +32,10 @@ class BlockRows(ABC):
     def update(self, block: Block) -> int:
         """Show a block that has grown; return the index of the first row that looks different."""
 
+    def settle(self) -> int:
+        """Take that the block will not change again; return the index of the first row that looks different."""
+        return len(self.rows)
+
 
 class ProseRows(BlockRows):
     """A paragraph, a heading, display math, plain text."""
@@ -97,6 +101,10 @@ class CodeRows(BlockRows):
         self._header.update(block)
         self.rows = [self._header, *rows]
         return 1 + changed_from
+
+    def settle(self) -> int:
+        """Colour the last line together with those above it."""
+        return len(self.rows) - 1 if self._shared.rows[-1].settle() else len(self.rows)
 
 
 class TableRows(BlockRows):

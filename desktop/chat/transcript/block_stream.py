@@ -56,7 +56,8 @@ class BlockStream:
         blocks = [*finished, *tail]
         changes: list[tuple[int, int]] = []
         for position, plain in enumerate(blocks, start=first):
-            changed = self._show_block(position, self._in_quote(plain))
+            is_final = position < first + len(finished)
+            changed = self._show_block(position, self._in_quote(plain), is_final=is_final)
             if changed is not None:
                 changes.append((position, changed))
         del self._blocks[first + len(blocks) :]
@@ -67,14 +68,17 @@ class BlockStream:
         position, changed = changes[0]
         return self._row_starts[position] + changed
 
-    def _show_block(self, position: int, block: Block) -> int | None:
+    def _show_block(self, position: int, block: Block, *, is_final: bool) -> int | None:
         """Show a block at its place; return the first row of it that looks different, None if none does."""
         if position < len(self._blocks) and self._blocks[position].can_become(block):
             changed = self._blocks[position].update(block)
-            return changed if changed < len(self._blocks[position].rows) else None
-        del self._blocks[position:]
-        self._blocks.append(self._factory.rows_of(block))
-        return 0
+        else:
+            del self._blocks[position:]
+            self._blocks.append(self._factory.rows_of(block))
+            changed = 0
+        if is_final:
+            changed = min(changed, self._blocks[position].settle())
+        return changed if changed < len(self._blocks[position].rows) else None
 
     def _place_rows(self, first_block: int, first_row: int) -> None:
         del self.rows[first_row:]

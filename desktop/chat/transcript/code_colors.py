@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pygments.lexer import Lexer
 
 MAX_COLORED_CHARACTERS = 8000
-"""More than this in one go is left without colours: forty lines of code hold less, a minified file does not matter."""
+"""More than this in one go is left without colours: a row of code holds less, a minified file does not matter."""
 
 Colored = tuple[int, int, str]
 """Start and length in UTF-16 code units, and the colour as "#rrggbb"."""

@@ -1,4 +1,4 @@
-"""A code block: a head with its language and a Copy button, then its lines, thirty-two to a row.
+"""A code block: a head with its language and a Copy button, then its lines, sixteen to a row.
 
 Long lines are not broken; the block scrolls sideways. Colours come per row, when it is first painted or its last line
 is complete.
@@ -6,6 +6,7 @@ is complete.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import ceil
 
 from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
@@ -13,14 +14,17 @@ from PySide6.QtGui import QColor, QPainter, QTextOption
 
 from desktop.chat.markdown.block import Block
 from desktop.chat.transcript.card import paint_card_part
-from desktop.chat.transcript.code_colors import CodeColors
+from desktop.chat.transcript.code_colors import CodeColors, Colored
 from desktop.chat.transcript.containers import indent_of, paint_containers
 from desktop.chat.transcript.document import RunsDocument
 from desktop.chat.transcript.line_highlighter import LineHighlighter
 from desktop.chat.transcript.look import CODE_LINE_HEIGHT_PERCENT, Look
 from desktop.chat.transcript.row import Row, RowControl, RowState, Sideways, Span, TextRow, line_around
 
-LINES_A_ROW = 32
+LINES_A_ROW = 16
+"""More would make colouring a line that is complete dearer, because the whole row is coloured with it."""
+ROWS_LOOKED_BACK = 8
+"""How far back the beginning of an open string or comment is looked for."""
 TAB_CHARACTERS = 4
 BAR_HEIGHT = 5.0
 
@@ -83,21 +87,30 @@ class CodeRow(TextRow):
         self._padding = look.distance(0.8)
         self._document: RunsDocument | None = None
         self._highlighter: LineHighlighter | None = None
+        self._is_settled = False
+        self._opener_before_last_line = ""
         self._opener_after: str | None = None
 
     def update(self, lines: list[str], *, is_last: bool) -> None:
         """Show these lines of a block that has grown."""
         if (lines, is_last) == (self.lines, self.is_last):
             return
-        line_completed = len(lines) != len(self.lines)
+        only_last_line = is_last and len(lines) == len(self.lines)
         unchanged = max(min(len(self.lines), len(lines)) - 1, 0)
         self.lines, self.is_last, self._opener_after = lines, is_last, None
         self._shared.longest_line = max(self._shared.longest_line, *map(len, lines))
         if self._document is not None:
             self._document.set_text("\n".join(lines))
-            recolored = self._color(only_last_line=not line_completed)
+            recolored = self._color_last_line() if only_last_line else self._color()
             self.dirty_top = min(unchanged, recolored) * self._look.code_line_height
         self.forget_measure()
+
+    def settle(self) -> bool:
+        """Take that the last line is complete, too; tell whether that changed its colours."""
+        self._is_settled = True
+        recolored = self._color() if self._document is not None else len(self.lines)
+        self.dirty_top = recolored * self._look.code_line_height
+        return recolored < len(self.lines)
 
     def estimate(self, _width: float) -> None:
         """Count lines; none of them is broken, so this is nearly exact."""
@@ -127,6 +140,8 @@ class CodeRow(TextRow):
         painter.setClipRect(card.adjusted(1, 0, -1, 0), Qt.ClipOperation.IntersectClip)
         left = self._text_left()
         painter.translate(left, 0)
+        if len(self.lines[-1]) * self._look.code_character_width > card.width() + self._shared.sideways.offset:
+            state = replace(state, shows_caret=False)  # It is out of view, and finding it takes long in a long line.
         document.paint(painter, state.moved(-left, 0))
         painter.restore()
         handle = self.bar(width)
@@ -171,10 +186,15 @@ class CodeRow(TextRow):
         """Return nothing: code has no links."""
         return ""
 
-    def opener_after(self) -> str:
+    @property
+    def knows_opener_after(self) -> bool:
+        """Whether `opener_after` costs nothing."""
+        return self._opener_after is not None
+
+    def opener_after(self, opener_before: str) -> str:
         """Return the line in which a string or comment begins that is still open after this row."""
         if self._opener_after is None:
-            _, self._opener_after = self._shared.colors.colored(self.lines)
+            _, self._opener_after = self._shared.colors.colored(self.lines, opener_before)
         return self._opener_after
 
     def _bottom_padding(self) -> float:
@@ -193,18 +213,29 @@ class CodeRow(TextRow):
             document.setDefaultTextOption(option)
             document.set_text(self.plain_text())
             self._document, self._highlighter = document, LineHighlighter(document)
-            self._color(only_last_line=False)
+            self._color()
         return self._document
 
-    def _color(self, *, only_last_line: bool) -> int:
+    def _color(self) -> int:
         """Colour the lines; return the first that looks different now."""
         if self._highlighter is None:
             return 0
-        if only_last_line:
-            colored, _ = self._shared.colors.colored(self.lines[-1:])
-            return self._highlighter.show([*self._highlighter.lines[: len(self.lines) - 1], *colored])
-        colored, self._opener_after = self._shared.colors.colored(self.lines, self._shared.opener_before(self))
-        return self._highlighter.show(colored)
+        colors, opener = self._shared.colors, self._shared.opener_before(self)
+        if self._is_settled or not self.is_last:
+            colored, self._opener_after = colors.colored(self.lines, opener)
+            return self._highlighter.show(colored)
+        complete, self._opener_before_last_line = colors.colored(self.lines[:-1], opener)
+        return self._show_with_last_line(complete)
+
+    def _color_last_line(self) -> int:
+        """Colour the line under way, which costs the same after any number of lines."""
+        return self._show_with_last_line(self._highlighter.lines[: len(self.lines) - 1]) if self._highlighter else 0
+
+    def _show_with_last_line(self, complete: list[list[Colored]]) -> int:
+        if self._highlighter is None:
+            return 0
+        last, _ = self._shared.colors.colored(self.lines[-1:], self._opener_before_last_line)
+        return self._highlighter.show([*complete, *last])
 
 
 class CodeBlockState:
@@ -225,8 +256,13 @@ class CodeBlockState:
 
     def opener_before(self, row: CodeRow) -> str:
         """Return the opener for the first line of `row`."""
-        index = row.first_line // LINES_A_ROW
-        return self.rows[index - 1].opener_after() if index else ""
+        end = row.first_line // LINES_A_ROW
+        start = max(end - ROWS_LOOKED_BACK, 0)
+        start = next((i for i in range(end - 1, start, -1) if self.rows[i].knows_opener_after), start)
+        opener = ""
+        for above in self.rows[start:end]:
+            opener = above.opener_after(opener)
+        return opener
 
 
 def copy_label() -> str:

@@ -1,7 +1,7 @@
 """A row: the horizontal slice of a message that is estimated, laid out, painted and forgotten as one.
 
-A paragraph is a row, and so are a table's row, forty lines of code, a message's footer. Rows are what keeps the cost of
-a long chat flat: only those in view are laid out, and only the last one changes while a reply comes in.
+A paragraph is a row, and so are a table's row, sixteen lines of code, a message's footer. Rows are what keeps the cost
+of a long chat flat: only those in view are laid out, and only the last one changes while a reply comes in.
 """
 
 from __future__ import annotations

@@ -18,6 +18,9 @@ from tests.desktop.chat.transcript.screen import differing_lines, painted_anew, 
 
 REPLY = MessageId(100)
 TALL = EVERYTHING + "**\n\n```python\n" + "value = 1  # one\n" * 60 + "```\n\n" + "A long line of words. " * 80
+DOCSTRINGS = (
+    "```python\n" + "x = 1\n" * 12 + "'''A docstring\n" + "over several rows, 1\n" * 30 + "ends'''\ny = '''1\n2'''\n```"
+)
 
 
 def show_text(view: TranscriptView, qtbot: QtBot, text: str, kind: TextKind = TextKind.ANSWER) -> None:
@@ -42,18 +45,19 @@ def test_screen_is_what_painting_anew_shows(view: TranscriptView, qtbot: QtBot, 
     assert differing_lines(shown(view), painted_anew(view)) == []
 
 
+@pytest.mark.parametrize("text", [EVERYTHING, DOCSTRINGS], ids=["everything", "docstrings"])
 @pytest.mark.parametrize("height", [600, 1400])
-def test_streamed_message_looks_as_the_finished_one(view: TranscriptView, qtbot: QtBot, height: int) -> None:
+def test_streamed_message_looks_as_the_finished_one(view: TranscriptView, qtbot: QtBot, text: str, height: int) -> None:
     """Also where rows above the view are only estimated: they move what is below by whole pixels, if at all."""
     view.resize(900, height)
     view.set_messages([user(1, "Question")])
     view.add_message(streaming(100))
-    for start in range(0, len(EVERYTHING), 37):
-        show_text(view, qtbot, EVERYTHING[start : start + 37])
-    view.update_message(reply(100, EVERYTHING))
+    for start in range(0, len(text), 37):
+        show_text(view, qtbot, text[start : start + 37])
+    view.update_message(reply(100, text))
     streamed = painted_anew(view.viewport())
     view.set_messages([])
-    view.set_messages([user(1, "Question"), reply(100, EVERYTHING)])
+    view.set_messages([user(1, "Question"), reply(100, text)])
     assert differing_lines(streamed, painted_anew(view.viewport())) == []
 
 
