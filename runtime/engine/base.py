@@ -13,6 +13,7 @@ from typing import Protocol
 
 import msgspec
 
+from runtime.metrics.bandwidth import MemoryReader
 from runtime.values.generation import GenerateRequest, GenerationEvent
 from runtime.values.model import LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
@@ -76,6 +77,13 @@ class Engine(Protocol):
 
     def memory(self) -> EngineMemory:
         """Return what the loaded model takes now."""
+        ...
+
+    def memory_reader(self) -> MemoryReader | None:
+        """Return what reads the memory that the loaded model lies in, as decoding does; None where nothing can.
+
+        It is used on the engine's thread, and only while the engine is not busy.
+        """
         ...
 
     def unload(self) -> None:

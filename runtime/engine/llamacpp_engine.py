@@ -17,6 +17,7 @@ import msgspec
 from runtime.config.paths import process_environment
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
+from runtime.engine.llamacpp_bandwidth import memory_reader
 from runtime.engine.llamacpp_build import device_text
 from runtime.engine.llamacpp_http import lost
 from runtime.engine.llamacpp_loading import check_computes, choose_server, load_error, read_gguf, start_server
@@ -25,8 +26,10 @@ from runtime.engine.llamacpp_running import RunningRequest
 from runtime.engine.llamacpp_server import LlamaServer, LoadFailedError, ServerPlan
 from runtime.engine.llamacpp_threads import busy_cores
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
+from runtime.library.decode_reads import decode_reads
 from runtime.library.fit import kv_cache_bytes
 from runtime.library.spec import ModelSpec
+from runtime.metrics.bandwidth import MemoryReader
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import EngineUnavailableError
 from runtime.values.generation import Cancelled, GenerateRequest, GenerationEvent
@@ -145,6 +148,17 @@ class LlamaCppEngine:
             server_resident_bytes=model.server.resident_bytes(),
         )
 
+    def memory_reader(self) -> MemoryReader | None:
+        """See `Engine.memory_reader`."""
+        model = self._loaded()
+        layers = model.plan.gpu_layers
+        return memory_reader(
+            self._read_device(),
+            uses_gpu=bool(model.server.gpus) and layers != 0,
+            is_split=layers is not None and layers <= model.spec.layers,
+            threads=model.plan.decode_threads,
+        )
+
     def unload(self) -> None:
         """See `Engine.unload`. The embedded server gives back nearly all; the end of the process is sure."""
         for request in [*self._queue, *(running.generation.request for running in self._running)]:
@@ -219,4 +233,5 @@ def _description(
             max_top_logprobs=MAX_TOP_LOGPROBS,
         ),
         is_demo=options.is_demo or spec.is_demo,
+        decode_reads=decode_reads(spec, plan.kv_cache_bits),
     )

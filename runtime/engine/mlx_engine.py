@@ -17,14 +17,18 @@ import msgspec
 from runtime.engine import mlx_memory
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
+from runtime.engine.mlx_bandwidth import MlxReader, computes_on_gpu
 from runtime.engine.mlx_cache import QUANTIZED_BITS, ConversationCache, kv_quantization, new_cache
 from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx_model
 from runtime.engine.mlx_request import RequestContext, RunningRequest
+from runtime.library.decode_reads import decode_reads
 from runtime.library.defects import unsupported
 from runtime.library.fit import choose_context, memory_need
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
+from runtime.metrics.bandwidth import CpuReader, MemoryReader, choose_buffer_bytes
+from runtime.metrics.device import available_memory_bytes, usable_cores
 from runtime.values.errors import EngineUnavailableError, SettingsError
 from runtime.values.generation import Cancelled, GenerateRequest, GenerationEvent
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, ModelFormat
@@ -107,6 +111,13 @@ class MlxEngine:
             compute_buffer_bytes=others_bytes if others_bytes >= 0 else None,
         )
 
+    def memory_reader(self) -> MemoryReader | None:
+        """See `Engine.memory_reader`."""
+        buffer_bytes = choose_buffer_bytes(available_memory_bytes())
+        if buffer_bytes is None:
+            return None
+        return MlxReader(buffer_bytes) if computes_on_gpu() else CpuReader(usable_cores(), buffer_bytes)
+
     def unload(self) -> None:
         """See `Engine.unload`. Only the end of the process is sure to give everything back."""
         if self._context is None:
@@ -182,4 +193,6 @@ def _description(
             max_top_logprobs=MAX_TOP_LOGPROBS,
         ),
         is_demo=options.is_demo or spec.is_demo,
+        # Weights that grew while they were read are not those of the tensor table.
+        decode_reads=decode_reads(spec, options.kv_cache_bits) if model.weights_bytes <= spec.weights_bytes else None,
     )

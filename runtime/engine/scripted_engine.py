@@ -16,6 +16,7 @@ import msgspec
 
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
+from runtime.metrics.bandwidth import USUAL_BUFFER_BYTES, MemoryReader
 from runtime.values.errors import FirstTokenError, ModelBrokenError, ModelMissingError
 from runtime.values.generation import (
     Cancelled,
@@ -25,6 +26,7 @@ from runtime.values.generation import (
     TokenChoice,
     TokenLogprob,
 )
+from runtime.values.memory_reads import DecodeReads, KvReads
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, Quantization
 from runtime.values.prompt import ChatPrompt, Prompt, TextPrompt, TokenPrompt
 
@@ -48,6 +50,9 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         weights_bytes: what the weights are said to take.
         kv_bytes_per_token: what one token in the context is said to take.
         bits_per_weight: effective bits of the quantization, called INT4.
+        memory_bytes_per_second: the bandwidth that a measurement is to find; None: it cannot be measured.
+        memory_rounds_s: how long each piece of the measurement takes.
+        cached_bytes: what a measurement is to find in caches.
     """
 
     replies: tuple[tuple[str, ...], ...] = (("Hello", " there", "!"),)
@@ -61,6 +66,9 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     weights_bytes: int = 1_000_000
     kv_bytes_per_token: int = 1_000
     bits_per_weight: float = 4.5
+    memory_bytes_per_second: float | None = None
+    memory_rounds_s: float = 0.0
+    cached_bytes: int = 0
 
 
 class _Running:
@@ -72,6 +80,30 @@ class _Running:
         self.done_tokens = 0
         self.prompt: tuple[int, ...] = ()
         self.due_ns = 0
+
+
+class _ScriptedReader:
+    """Finds the bandwidth that the script gives."""
+
+    name = "script"
+    buffer_bytes = USUAL_BUFFER_BYTES
+
+    def __init__(self, script: Script, sleep_s: Callable[[float], None]) -> None:
+        self._script = script
+        self._sleep_s = sleep_s
+
+    def prepare(self) -> bool:
+        """See `MemoryReader.prepare`."""
+        return True
+
+    def read(self, size_bytes: int) -> float:
+        """See `MemoryReader.read`."""
+        self._sleep_s(self._script.memory_rounds_s)
+        speed = self._script.memory_bytes_per_second or 0.0
+        return 2 * speed if size_bytes <= self._script.cached_bytes else speed
+
+    def close(self) -> None:
+        """See `MemoryReader.close`."""
 
 
 class ScriptedEngine:
@@ -115,6 +147,10 @@ class ScriptedEngine:
                 max_top_logprobs=5,
             ),
             is_demo=options.is_demo,
+            decode_reads=DecodeReads(
+                weights_bytes=self._script.weights_bytes,
+                kv=(KvReads(token_bytes=self._script.kv_bytes_per_token),),
+            ),
         )
         return self._model
 
@@ -150,6 +186,10 @@ class ScriptedEngine:
         return EngineMemory(
             weights_bytes=self._script.weights_bytes, kv_cache_bytes=tokens * self._script.kv_bytes_per_token
         )
+
+    def memory_reader(self) -> MemoryReader | None:
+        """See `Engine.memory_reader`."""
+        return None if self._script.memory_bytes_per_second is None else _ScriptedReader(self._script, self._sleep_s)
 
     def unload(self) -> None:
         """See `Engine.unload`."""
