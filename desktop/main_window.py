@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtCore import QByteArray, Signal
 from PySide6.QtGui import QAction, QCloseEvent, QColor, QKeySequence, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QSplitter, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from desktop.theme.theme import Theme
 from desktop.widgets.icon_button import IconButton
 from desktop.widgets.notice_bar import NoticeBar
+from desktop.widgets.panel_splitter import PanelSplitter
 
 SIDEBAR_PX, METRICS_PX = 240, 300
+SIDEBAR_LEAST_PX, CHAT_LEAST_PX, METRICS_LEAST_PX = 180, 400, 250
 DEFAULT_SIZE_PX = (1280, 820)
-MINIMUM_SIZE_PX = (560, 420)
+MINIMUM_SIZE_PX = (CHAT_LEAST_PX + METRICS_LEAST_PX + 1, 420)
 TOOLBAR_MARGIN_PX = 8
 
 
@@ -95,17 +97,12 @@ class MainWindow(QMainWindow):
         self.resize(*DEFAULT_SIZE_PX)
         self.toolbar = Toolbar(theme, parts.model, self)
         self.notices = NoticeBar(theme, self)
-        self._splitter = QSplitter(Qt.Orientation.Horizontal, self)
-        self._splitter.setObjectName("mainSplitter")
-        self._splitter.setHandleWidth(1)
-        self._splitter.setChildrenCollapsible(False)
-        for panel in (parts.sidebar, parts.chat, parts.metrics):
-            self._splitter.addWidget(panel)
-        self._splitter.setStretchFactor(1, 1)
-        self._splitter.setSizes([SIDEBAR_PX, DEFAULT_SIZE_PX[0] - SIDEBAR_PX - METRICS_PX, METRICS_PX])
-        parts.sidebar.setMinimumWidth(180)
-        parts.metrics.setMinimumWidth(240)
-        parts.chat.setMinimumWidth(320)
+        self._splitter = PanelSplitter("mainSplitter", self)
+        parts.sidebar.setMinimumWidth(SIDEBAR_LEAST_PX)
+        parts.chat.setMinimumWidth(CHAT_LEAST_PX)
+        parts.metrics.setMinimumWidth(METRICS_LEAST_PX)
+        sizes_px = (SIDEBAR_PX, DEFAULT_SIZE_PX[0] - SIDEBAR_PX - METRICS_PX, METRICS_PX)
+        self._splitter.place(parts.sidebar, parts.chat, parts.metrics, sizes_px)
         self._place()
         self.toolbar.sidebar_button.clicked.connect(lambda: self.toggle(parts.sidebar))
         self.toolbar.metrics_button.clicked.connect(lambda: self.toggle(parts.metrics))
@@ -115,11 +112,10 @@ class MainWindow(QMainWindow):
         self.theme = theme
         self.toolbar.apply_theme(theme)
         self.notices.apply_theme(theme)
-        self._splitter.setStyleSheet(f"QSplitter::handle {{ background: {theme.colors.border}; }}")
 
     def toggle(self, panel: QWidget) -> None:
         """Show a panel that is hidden, or hide it."""
-        panel.setVisible(panel.isHidden())
+        self._splitter.toggle(panel)
 
     def add_menu_action(self, menu: str, text: str, name: str, keys: QKeySequence | None = None) -> QAction:
         """Add an entry to the menu called `menu` (made if it is not there) and return it."""
@@ -134,16 +130,12 @@ class MainWindow(QMainWindow):
 
     def saved_layout(self) -> bytes:
         """Return sizes and positions of window and panels."""
-        visible = bytes([not self.parts.sidebar.isHidden(), not self.parts.metrics.isHidden()])
-        return visible + bytes(self._splitter.saveState().data())
+        return self._splitter.saved()
 
     def restore_layout(self, geometry: bytes, layout: bytes) -> None:
         """Put window and panels where they were; what cannot be read is ignored."""
         self.restoreGeometry(QByteArray(geometry))
-        if len(layout) > 2:
-            self._splitter.restoreState(QByteArray(layout[2:]))
-            self.parts.sidebar.setVisible(bool(layout[0]))
-            self.parts.metrics.setVisible(bool(layout[1]))
+        self._splitter.restore(layout)
 
     def closeEvent(self, event: QCloseEvent) -> None:
         """Let the app save and stop first."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from PySide6.QtCore import QCoreApplication, QPoint
+from PySide6.QtCore import QPoint
 from PySide6.QtWidgets import QWidget
 
 from desktop.theme.colors import DARK, HIGH_CONTRAST, LIGHT, Appearance, Colors, colors_for
@@ -40,7 +40,7 @@ async def test_every_ground_changes_with_the_appearance(home: Home, name: str) -
         expected = {}
         for appearance in (Appearance.LIGHT, Appearance.DARK, Appearance.HIGH_CONTRAST, Appearance.LIGHT):
             choose(window, appearance)
-            QCoreApplication.processEvents()
+            await window.idle()
             seen[appearance] = ground_of(window, name)
             expected[appearance] = getattr(colors_for(appearance, system_is_dark=False), GROUNDS[name])
         assert seen == expected
