@@ -1,0 +1,243 @@
+"""Results as text: a Markdown table for people, JSON and JSON lines for scripts, CSV for spreadsheets."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import assert_never
+
+import msgspec
+
+from runtime.bench.atomic_file import replace_file
+from runtime.bench.comparison import Comparison, Metric, Verdict
+from runtime.bench.record import BenchRow, RowStatus, Scope
+from runtime.bench.statistics import Interval
+from runtime.values.errors import OutputError
+from runtime.values.wording import UNDEFINED, bytes_text, milliseconds_text
+
+FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
+COLUMNS = ("model", "size", "params", "engine", "test", "t/s", "median", "95 %", "TTFT", "memory", "limit", "notes")
+NUMBER_COLUMNS = frozenset({"size", "params", "t/s", "median", "95 %", "TTFT", "memory", "limit"})
+
+
+class OutputFormat(StrEnum):
+    """How results are written."""
+
+    MARKDOWN = "md"
+    JSON = "json"
+    JSON_LINES = "jsonl"
+    CSV = "csv"
+
+
+def rendered(rows: Sequence[BenchRow], output: OutputFormat, comparisons: Sequence[Comparison] = ()) -> str:
+    """Return the rows in a format, its last line ended. Comparisons are for people: only Markdown has them."""
+    match output:
+        case OutputFormat.MARKDOWN:
+            return markdown(rows, comparisons)
+        case OutputFormat.JSON:
+            encoded = msgspec.json.format(msgspec.json.encode(rows), indent=2)
+            return encoded.decode() + "\n"
+        case OutputFormat.JSON_LINES:
+            return "".join(msgspec.json.encode(row).decode() + "\n" for row in rows)
+        case OutputFormat.CSV:
+            return comma_separated(rows)
+        case _:
+            assert_never(output)
+
+
+def write_report(file: Path, text: str) -> None:
+    """Write results to a file, all of them or nothing.
+
+    Raises:
+        OutputError: it cannot be written. The results are still there to be written elsewhere.
+    """
+    try:
+        replace_file(file, text.encode())
+    except OSError as error:
+        raise OutputError(
+            f"The results cannot be written to {file}: {error.strerror or error}.",
+            "Choose another folder, or make room. Nothing is lost: the results are still here.",
+        ) from error
+
+
+def markdown(rows: Sequence[BenchRow], comparisons: Sequence[Comparison] = ()) -> str:
+    """Return a table with a line for each row, what it was measured on, and what has changed."""
+    table = _table(COLUMNS, [_cells(row) for row in rows], NUMBER_COLUMNS)
+    parts = [table, *_machines(rows), *_legend(rows)]
+    if comparisons:
+        parts.append(_comparison_table(comparisons))
+    return "\n".join(parts)
+
+
+def comma_separated(rows: Sequence[BenchRow]) -> str:
+    """Return CSV (RFC 4180) with a header; nested fields are named "environment.chip", lists are JSON."""
+    flat = [_flattened(row) for row in rows]
+    names = list(dict.fromkeys(name for row in flat for name in row))
+    out = io.StringIO()
+    writer = csv.DictWriter(out, names, restval="")
+    writer.writeheader()
+    writer.writerows(flat)
+    return out.getvalue()
+
+
+def _cells(row: BenchRow) -> tuple[str, ...]:
+    quantization = f" {row.model.quantization.name}" if row.model.quantization is not None else ""
+    return (
+        f"{row.model.name}{quantization}",
+        bytes_text(row.model_size) if row.model_size else UNDEFINED,
+        _parameters_text(row.model_n_params),
+        row.engine,
+        row.test,
+        _rate_text(row),
+        UNDEFINED if row.median_ts is None else f"{row.median_ts:.2f}",
+        _interval_text(row.interval_ts),
+        _ttft_text(row),
+        UNDEFINED if row.memory is None else bytes_text(row.memory.peak_bytes),
+        UNDEFINED if row.roofline is None or row.roofline.share is None else f"{row.roofline.share:.0%}",
+        "; ".join(_notes(row)),
+    )
+
+
+def _rate_text(row: BenchRow) -> str:
+    if row.avg_ts is None:
+        return UNDEFINED
+    return f"{row.avg_ts:.2f}" if row.stddev_ts is None else f"{row.avg_ts:.2f} ± {row.stddev_ts:.2f}"
+
+
+def _interval_text(interval: Interval | None) -> str:
+    return UNDEFINED if interval is None else f"{interval.low:.2f} to {interval.high:.2f}"
+
+
+def _ttft_text(row: BenchRow) -> str:
+    if row.ttft is None:
+        return UNDEFINED
+    if row.serving is None:
+        return milliseconds_text(row.ttft.median_ms)
+    return f"p50 {milliseconds_text(row.ttft.p50_ms)}, p95 {milliseconds_text(row.ttft.p95_ms)}"
+
+
+def _parameters_text(count: int | None) -> str:
+    if count is None:
+        return UNDEFINED
+    return f"{count / 1e9:.2f} B" if count >= 1e9 else f"{count / 1e6:.2f} M"
+
+
+def _notes(row: BenchRow) -> list[str]:
+    notes: list[str] = []
+    if row.error is not None:
+        word = "failed" if row.status is RowStatus.FAILED else row.status.value.replace("-", " ")
+        notes.append(f"{word}: {row.error.what}")
+    elif row.status is RowStatus.CANCELLED:
+        notes.append(f"cancelled after {len(row.samples_ns)} of {row.settings.repetitions}")
+    if row.serving is not None:
+        notes.append(_serving_text(row))
+    if row.scope is Scope.CHAT and row.samples_ns:
+        notes.append(f"as in the chat; {row.cached_tokens or 0:,} of {row.n_prompt:,} prompt tokens cached")
+    notes += [f"disturbed: {one.detail}" for one in row.disturbances]
+    return notes
+
+
+def _serving_text(row: BenchRow) -> str:
+    if row.serving is None:
+        return ""
+    each = row.serving.generated_ts_per_user
+    per_user = "" if each is None else f", {each:.1f} each"
+    return f"writes {row.serving.generated_ts:.1f} t/s{per_user}, {row.serving.requests_per_second:.2f} requests/s"
+
+
+def _machines(rows: Sequence[BenchRow]) -> list[str]:
+    lines = []
+    for row in rows:
+        machine = row.environment
+        engine = f", {row.engine_version}" if row.engine_version else ""
+        device = f" on {row.device}" if row.device else ""
+        lines.append(
+            f"{machine.chip}, {machine.physical_cores} cores, {bytes_text(machine.total_memory_bytes)}, {machine.os};"
+            f" First Token {machine.app_version}{engine}{device}; seed {row.settings.seed},"
+            f" {row.settings.repetitions} repetitions"
+        )
+    return ["", *dict.fromkeys(lines)]
+
+
+def _legend(rows: Sequence[BenchRow]) -> list[str]:
+    lines = ["", "t/s: mean ± sample standard deviation; 95 %: confidence interval of the mean (Student's t)."]
+    caches = {row.cache: None for row in rows if row.samples_ns}
+    lines += [f"- {text}" for text in caches]
+    advice = {row.advice: None for row in rows if row.advice}
+    return [*lines, *(f"- {text}" for text in advice), ""]
+
+
+def _comparison_table(comparisons: Sequence[Comparison]) -> str:
+    header = ("model", "test", "figure", "earlier", "now", "change", "95 %", "verdict")
+    lines = [_comparison_cells(one) for one in comparisons]
+    return _table(header, lines, frozenset({"earlier", "now", "change", "95 %"})) + "\n"
+
+
+def _comparison_cells(one: Comparison) -> tuple[str, ...]:
+    text = milliseconds_text if one.metric is Metric.TTFT else _two_digits
+    interval = one.change.interval if one.change is not None else None
+    verdict = "REGRESSION" if one.verdict is Verdict.SLOWER else one.verdict.value
+    return (
+        one.model,
+        one.test,
+        one.metric,
+        text(one.earlier),
+        text(one.now),
+        UNDEFINED if one.change is None else f"{one.change.relative:+.1%}",
+        UNDEFINED if interval is None else f"{interval.low:+.1%} to {interval.high:+.1%}",
+        ", ".join([verdict, *one.differences]),
+    )
+
+
+def _two_digits(value: float | None) -> str:
+    return UNDEFINED if value is None else f"{value:.2f}"
+
+
+def _table(header: Sequence[str], lines: Sequence[Sequence[str]], right: frozenset[str]) -> str:
+    """Return a Markdown table whose columns line up in plain text, too."""
+    cells = [[_escaped(cell) for cell in line] for line in lines]
+    widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
+    dashes = zip(header, widths, strict=True)
+    rule = [("-" * (width - 1) + ":") if name in right else "-" * width for name, width in dashes]
+        ("-" * (width - 1) + ":") if name in right else "-" * width for name, width in zip(header, widths, strict=True)
+    ]
+
+    def row(line: Sequence[str]) -> str:
+        padded = (
+            cell.rjust(width) if name in right else cell.ljust(width)
+            for cell, width, name in zip(line, widths, header, strict=True)
+        )
+        return f"| {' | '.join(padded)} |"
+
+    return "\n".join([row(header), row(rule), *map(row, cells)])
+
+
+def _escaped(cell: str) -> str:
+    """Return a cell that cannot end early or break the line, whatever a model is called."""
+    plain = "".join(character if character.isprintable() else " " for character in cell)
+    return plain.replace("\\", "\\\\").replace("|", "\\|")
+
+
+def _flattened(row: BenchRow) -> dict[str, object]:
+    flat: dict[str, object] = {}
+
+    def put(name: str, value: object) -> None:
+        match value:
+            case dict():
+                for key, inner in value.items():
+                    put(f"{name}.{key}" if name else str(key), inner)
+            case list() | tuple():
+                flat[name] = msgspec.json.encode(value).decode()
+            case str():
+                # A spreadsheet runs what begins like a formula; a model's name may.
+                flat[name] = f"'{value}" if value.startswith(FORMULA_SIGNS) else value
+            case None:
+                flat[name] = ""
+            case _:
+                flat[name] = value
+
+    put("", msgspec.to_builtins(row))
+    return flat
