@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from runtime.values.generation import GenerateRequest, GenerationEvent, MemoryFigures
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
 
@@ -59,6 +60,16 @@ class EngineClient(Protocol):
 
         Raises:
             UserFacingError: no model is loaded, or its template fails.
+        """
+        ...
+
+    async def measure_bandwidth(self) -> MemoryBandwidth | None:
+        """Return how fast the memory of the loaded model can be read; None where that cannot be measured.
+
+        It waits until nothing runs, and takes up to a second of that; a reply that is asked for meanwhile goes first.
+
+        Raises:
+            UserFacingError: the worker was lost.
         """
         ...
 

@@ -18,6 +18,7 @@ from runtime.client.base import ModelToLoad, ProgressCallback
 from runtime.client.worker_client import WorkerClient, WorkerReply
 from runtime.values.errors import EngineUnavailableError, WorkerLostError
 from runtime.values.generation import GenerateRequest
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
 
@@ -65,6 +66,11 @@ class Supervisor:
     async def count_tokens(self, prompt: Prompt) -> int:
         """See `EngineClient.count_tokens`."""
         return await (await self._serving()).count_tokens(prompt)
+
+    async def measure_bandwidth(self) -> MemoryBandwidth | None:
+        """See `EngineClient.measure_bandwidth`. No worker is started for it."""
+        worker = self._worker
+        return await worker.measure_bandwidth() if worker is not None and worker.alive else None
 
     async def unload(self) -> None:
         """End the worker, and with it everything the model took."""

@@ -28,12 +28,14 @@ from runtime.values.generation import (
     PromptProgress,
     TextDelta,
 )
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
 from runtime.values.sampling import checked
 from runtime.worker.child import WorkerExit
 from runtime.worker.protocol import (
     PROTOCOL_VERSION,
+    BandwidthMeasured,
     Cancel,
     CountTokens,
     FromWorker,
@@ -42,6 +44,7 @@ from runtime.worker.protocol import (
     Load,
     Loaded,
     LoadProgress,
+    MeasureBandwidth,
     MemorySample,
     Ready,
     TokenCount,
@@ -147,7 +150,8 @@ class WorkerClient:
         except TimeoutError as error:
             await client.close()
             raise WorkerLostError("The worker did not start within a minute.", "Try again.") from error
-        except FirstTokenError:
+        except BaseException:
+            # Also when the caller gave up: nobody else knows of this process.
             await client.close()
             raise
         return client
@@ -195,6 +199,11 @@ class WorkerClient:
         """See `EngineClient.count_tokens`."""
         request_id = next(self._ids)
         return (await self._ask(request_id, CountTokens(request_id, prompt), TokenCount)).tokens
+
+    async def measure_bandwidth(self) -> MemoryBandwidth | None:
+        """See `EngineClient.measure_bandwidth`."""
+        request_id = next(self._ids)
+        return (await self._ask(request_id, MeasureBandwidth(request_id), BandwidthMeasured)).bandwidth
 
     async def unload(self) -> None:
         """See `EngineClient.unload`."""
@@ -276,7 +285,12 @@ class WorkerClient:
             case MemorySample(memory):
                 if self._on_memory is not None:
                     self._on_memory(memory)
-            case Loaded(id=request_id) | TokenCount(id=request_id) | Unloaded(id=request_id):
+            case (
+                Loaded(id=request_id)
+                | TokenCount(id=request_id)
+                | BandwidthMeasured(id=request_id)
+                | Unloaded(id=request_id)
+            ):
                 self._resolve(request_id, message)
             case Failed(id=request_id, error=report) if request_id in self._answers:
                 self._reject(request_id, error_from(report))

@@ -7,7 +7,7 @@ the whole is held by the caches, which tells, on any machine, virtual ones inclu
 memory is what limits it.
 
 The CPU reads with the C library's `memcmp` over two equal halves: two streams for each thread. On a 2-core Xeon it read
-32 GB/s where `memchr` read 23, and hand-written AVX-512 loops with 1 to 8 streams and prefetching read 28 to 34.
+32 GB/s where `memchr` read 23, and hand-written AVX-512 loops with 1 to 8 streams and prefetching read 24 to 34.
 """
 
 from __future__ import annotations

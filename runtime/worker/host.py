@@ -19,6 +19,7 @@ from typing import BinaryIO, assert_never
 import msgspec
 
 from runtime.engine.base import Engine
+from runtime.metrics.bandwidth import MemoryReader
 from runtime.metrics.memory import PeakMeter, resident_bytes_reader
 from runtime.values.errors import EngineUnavailableError, FirstTokenError, InternalError, report_of
 from runtime.values.generation import (
@@ -32,6 +33,7 @@ from runtime.values.generation import (
 )
 from runtime.values.model import EngineName
 from runtime.worker.channel import MessageWriter, read_batches
+from runtime.worker.idle_measurement import IdleMeasurement
 from runtime.worker.protocol import (
     PROTOCOL_VERSION,
     Cancel,
@@ -42,6 +44,7 @@ from runtime.worker.protocol import (
     Load,
     Loaded,
     LoadProgress,
+    MeasureBandwidth,
     MemorySample,
     Ready,
     Shutdown,
@@ -119,6 +122,7 @@ class Host:
         self._read_own_resident = resident_bytes_reader()
         self._peak = PeakMeter(self._resident_bytes, clock_ns)
         self._memory_due_ns = 0
+        self._measurement = IdleMeasurement(self._memory_reader)
 
     def run(self) -> None:
         """Serve until `Shutdown` or the end of the pipe.
@@ -128,10 +132,12 @@ class Host:
         """
         try:
             while self._running:
-                for message in self._inbox.take(wait=not self._busy()):
+                for message in self._inbox.take(wait=not self._busy() and not self._measurement.is_wanted):
                     self._handle(message)
                 if self._running and self._busy():
                     self._step()
+                elif self._running and self._measurement.is_wanted:
+                    self._measure()
         except BrokenPipeError:
             sys.stderr.write("The client is gone.\n")
         finally:
@@ -151,6 +157,8 @@ class Host:
                 self._submit(request)
             case CountTokens(id=request_id, prompt=prompt):
                 self._answer(request_id, lambda: TokenCount(request_id, self._loaded_engine().count_tokens(prompt)))
+            case MeasureBandwidth(id=request_id):
+                self._measurement.ask(request_id)
             case Cancel(id=request_id):
                 if self._engine is not None:
                     self._engine.cancel(request_id)
@@ -192,6 +200,8 @@ class Host:
         return Unloaded(request_id)
 
     def _drop_engine(self) -> None:
+        for answer in self._measurement.give_up():
+            self._send(answer)
         engine, self._engine = self._engine, None
         if engine is None:
             return
@@ -202,6 +212,7 @@ class Host:
         engine.unload()
 
     def _submit(self, request: GenerateRequest) -> None:
+        self._measurement.interrupt()
         self._open_requests.add(request.id)
         if not self._busy():
             self._peak = PeakMeter(self._resident_bytes, self._clock_ns)
@@ -220,6 +231,18 @@ class Host:
         self._send_events(events)
         if self._clock_ns() >= self._memory_due_ns:
             self._sample_memory()
+
+    def _memory_reader(self) -> MemoryReader | None:
+        return None if self._engine is None else self._engine.memory_reader()
+
+    def _measure(self) -> None:
+        try:
+            answers: list[FromWorker] = [*self._measurement.step()]
+        except Exception as error:  # noqa: BLE001 - the boundary: chatting goes on without the figure
+            report = report_of(_bug(error))
+            answers = [Failed(answer.id, report) for answer in self._measurement.give_up()]
+        for answer in answers:
+            self._send(answer)
 
     def _send_events(self, events: list[GenerationEvent]) -> None:
         for event in events:

@@ -1,7 +1,7 @@
 """What crosses the pipe: one JSON object a line, in both directions.
 
 Requests carry an id chosen by the client. Each is answered by exactly one terminal message with that id: `Loaded`,
-`TokenCount`, `Unloaded`, `Finished`, `Cancelled` or `Failed`.
+`TokenCount`, `BandwidthMeasured`, `Unloaded`, `Finished`, `Cancelled` or `Failed`.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from runtime.values.generation import (
     PromptProgress,
     TextDelta,
 )
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
 
@@ -51,6 +52,12 @@ class CountTokens(msgspec.Struct, frozen=True, tag=True):
     prompt: Prompt
 
 
+class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):
+    """Measure how fast the memory of the loaded model can be read, as soon as nothing else is to be done."""
+
+    id: int
+
+
 class Cancel(msgspec.Struct, frozen=True, tag=True):
     """End the request `id`; unknown or ended ids are ignored."""
 
@@ -67,7 +74,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """End the worker."""
 
 
-ToWorker = Hello | Load | Generate | CountTokens | Cancel | Unload | Shutdown
+ToWorker = Hello | Load | Generate | CountTokens | MeasureBandwidth | Cancel | Unload | Shutdown
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -98,6 +105,13 @@ class TokenCount(msgspec.Struct, frozen=True, tag=True):
     tokens: int
 
 
+class BandwidthMeasured(msgspec.Struct, frozen=True, tag=True):
+    """How fast memory is; None where that cannot be measured, or where the model went before it was."""
+
+    id: int
+    bandwidth: MemoryBandwidth | None
+
+
 class Unloaded(msgspec.Struct, frozen=True, tag=True):
     """The model is dropped."""
 
@@ -115,6 +129,7 @@ FromWorker = (
     | LoadProgress
     | Loaded
     | TokenCount
+    | BandwidthMeasured
     | Unloaded
     | MemorySample
     | PromptProgress
