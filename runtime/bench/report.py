@@ -202,8 +202,6 @@ def _table(header: Sequence[str], lines: Sequence[Sequence[str]], right: frozens
     widths = [max(map(len, column)) for column in zip(header, *cells, strict=True)]
     dashes = zip(header, widths, strict=True)
     rule = [("-" * (width - 1) + ":") if name in right else "-" * width for name, width in dashes]
-        ("-" * (width - 1) + ":") if name in right else "-" * width for name, width in zip(header, widths, strict=True)
-    ]
 
     def row(line: Sequence[str]) -> str:
         padded = (
