@@ -36,6 +36,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """Answer."""
+        self.hub.clients[self.client_address] = self.connection
         self._note()
         self.answer()
 
@@ -175,6 +176,9 @@ class HubHandler(_Handler):
         path = unquote(url.path)
         fault = self.hub.fault_for("hub", path)
         if self.refused_by(fault):
+            return
+        if path in self.hub.redirects:
+            self.reply(307, {"Location": self.hub.redirects[path]}, b"Temporary Redirect.")
             return
         for pattern, route in API_ROUTES:
             if found := pattern.fullmatch(path):

@@ -6,10 +6,12 @@ info, file trees, `resolve` with ETags, commit and LFS redirects, ranges, tokens
 
 from __future__ import annotations
 
+import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import ThreadingHTTPServer
+from pathlib import Path
 
 from tests.hub.answering import CdnHandler, HubHandler
 from tests.hub.state import HubServer
@@ -24,14 +26,21 @@ class _QuietServer(ThreadingHTTPServer):
 
 
 @contextmanager
-def running_hub() -> Iterator[HubServer]:
-    """Yield a Hub that listens on loopback."""
+def running_hub(certificate: Path | None = None) -> Iterator[HubServer]:
+    """Yield a Hub that listens on loopback, encrypted if there is a certificate (with its key in the same file)."""
     hub = HubServer()
     servers = [
         _QuietServer(("127.0.0.1", 0), lambda *arguments: HubHandler(hub, *arguments)),
         _QuietServer(("127.0.0.1", 0), lambda *arguments: CdnHandler(hub, *arguments)),
     ]
-    hub.endpoint, hub.cdn = (f"http://127.0.0.1:{server.server_address[1]}" for server in servers)
+    scheme = "http"
+    if certificate is not None:
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(certificate)
+        scheme = "https"
+        for server in servers:
+            server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    hub.endpoint, hub.cdn = (f"{scheme}://127.0.0.1:{server.server_address[1]}" for server in servers)
     threads = [threading.Thread(target=server.serve_forever, args=(0.01,)) for server in servers]
     for thread in threads:
         thread.start()

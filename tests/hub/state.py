@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 
 from tests.hub.faults import Fault, Planned
@@ -38,6 +40,8 @@ class HubServer:
         tokens: tokens it knows.
         page_size: entries of a listing in one answer.
         requests: what it was asked, in order.
+        redirects: paths that it sends elsewhere.
+        clients: every connection so far, by the client's address.
     """
 
     def __init__(self) -> None:
@@ -45,6 +49,8 @@ class HubServer:
         self.tokens: set[str] = set()
         self.page_size = 100
         self.requests: list[Request] = []
+        self.redirects: dict[str, str] = {}
+        self.clients: dict[tuple[str, int], socket.socket] = {}
         self.released = threading.Event()
         self.endpoint = ""
         self.cdn = ""
@@ -81,6 +87,12 @@ class HubServer:
                     planned.times -= 1
                     return planned.fault
         return None
+
+    def hang_up(self) -> None:
+        """Close every connection, as a server does with those that are idle for long."""
+        for connection in self.clients.values():
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
 
     def note(self, request: Request) -> None:
         """Remember a request."""
