@@ -6,7 +6,8 @@ from collections.abc import Coroutine
 from importlib.metadata import version
 from pathlib import Path
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject, Qt, QUrl
+from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QFileDialog, QMessageBox
 
 from desktop.chat.chat_panel import ChatPanel
@@ -23,6 +24,7 @@ from desktop.settings.settings_dialog import SettingsDialog
 from desktop.state.chat_settings_state import ChatSettingsState
 from desktop.state.transfer_state import ExportFormat, TransferState
 from desktop.theme.theme import Theme
+from desktop.widgets.question import ask
 from runtime.config.paths import AppPaths
 from runtime.values.chat import ChatId, MessageId
 from runtime.values.errors import FirstTokenError, InternalError, UserFacingError
@@ -87,6 +89,7 @@ class WindowCommands(QObject):
         states.chat.chat_changed.connect(lambda chat: self._sidebar.show_chat(chat.id if chat is not None else None))
         states.chat.message_deleted.connect(self._offer_message_back)
         states.chats.deleted.connect(self._note_deleted_chat)
+        self._transfer.exported.connect(self._note_exported)
 
     def _commands(self) -> Commands:
         return Commands(
@@ -149,29 +152,42 @@ class WindowCommands(QObject):
     # files
 
     def _export_chat(self, chat_id: ChatId | None) -> None:
-        chosen = chat_id if chat_id is not None else (self._states.chat.chat.id if self._states.chat.chat else None)
+        open_chat = self._states.chat.chat
+        chosen = chat_id if chat_id is not None else (open_chat.id if open_chat is not None else None)
         if chosen is None:
+            self._window.notices.show_error(self.tr("This chat is empty: there is nothing to export yet."))
             return
-        filters = {
+        formats = {
             self.tr("Markdown (*.md)"): ExportFormat.MARKDOWN,
             self.tr("JSON, can be imported again (*.json)"): ExportFormat.JSON,
         }
-        dialog = self._file_dialog(self.tr("Export chat"), "exportDialog", list(filters), saves=True)
-
-        def export(name: str) -> None:
-            file_format = filters[dialog.selectedNameFilter()]
-            path = Path(name)
-            file = path if path.suffix else path.with_suffix(f".{file_format.value}")
-            self._start(self._transfer.export_chat(chosen, file, file_format), "export a chat")
-
-        dialog.fileSelected.connect(export)
+        dialog = self._file_dialog(self.tr("Export chat"), "exportDialog", list(formats), saves=True)
+        dialog.filterSelected.connect(lambda name: dialog.setDefaultSuffix(formats[name].value))
+        dialog.setDefaultSuffix(ExportFormat.MARKDOWN.value)
+        dialog.fileSelected.connect(
+            lambda name: self._export_to(chosen, Path(name), formats[dialog.selectedNameFilter()])
+        )
         dialog.open()
+
+    def _export_to(self, chat_id: ChatId, named: Path, file_format: ExportFormat) -> None:
+        """Export under the format's suffix; the dialog has asked only about a file of exactly the name it was given."""
+        suffix = f".{file_format.value}"
+        file = named if named.suffix.lower() == suffix else named.with_name(named.name + suffix)
+
+        def export() -> None:
+            self._start(self._transfer.export_chat(chat_id, file, file_format), "export a chat")
+
+        if file != named and file.exists():
+            question = self.tr("{name} is there already.").format(name=file.name)
+            ask(self._window, "replaceFile", question, self.tr("Replace"), export)
+        else:
+            export()
 
     def _export_all(self) -> None:
         dialog = self._file_dialog(
             self.tr("Export all chats"), "exportAllDialog", [self.tr("JSON (*.json)")], saves=True
         )
-        dialog.setDefaultSuffix("json")
+        dialog.setDefaultSuffix(ExportFormat.JSON.value)
         dialog.fileSelected.connect(lambda name: self._start(self._transfer.export_all(Path(name)), "export all chats"))
         dialog.open()
 
@@ -195,6 +211,13 @@ class WindowCommands(QObject):
         else:
             dialog.setFileMode(QFileDialog.FileMode.ExistingFile)
         return dialog
+
+    def _note_exported(self, file: Path) -> None:
+        self._window.notices.offer(
+            self.tr("Exported to {file}.").format(file=file),
+            self.tr("Show folder"),
+            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(file.parent))),
+        )
 
     # looks and dialogs
 

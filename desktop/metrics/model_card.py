@@ -57,6 +57,8 @@ class ModelCard(Card):
             self._used_tokens = figures.stats.context_used_tokens
         elif figures.prompt_progress is not None:
             self._used_tokens = figures.prompt_progress.total + figures.tokens
+        elif not figures.is_generating:
+            self._used_tokens = 0
         self._show_context()
 
     def _show_context(self) -> None:

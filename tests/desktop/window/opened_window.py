@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 import msgspec
+import psutil
 from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication, QEvent, QPoint, Qt
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtTest import QTest
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 
 from desktop.app import Desktop
 from desktop.chat.transcript.message_buttons import MessageButtons
+from desktop.chat.transcript.message_view import MessageView
 from desktop.state.engine_state import EngineStatus, Loading, NoModel
 from desktop.widgets.icon_button import IconButton
 from runtime.config.paths import AppPaths, app_paths
@@ -118,6 +120,14 @@ class OpenedWindow:
     def tokens(self) -> int:
         """How many tokens of the reply under way have come."""
         return self.desktop.metrics.figures.tokens
+
+    def message_view(self, number: int) -> MessageView:
+        """Return what the transcript was told of message `number` last."""
+        return self.desktop.chat_panel.transcript.messages.items[number].view
+
+    def workers(self) -> list[psutil.Process]:
+        """Return the processes that hold models."""
+        return [p for p in psutil.Process().children(recursive=True) if "--worker" in p.cmdline()]
 
     @property
     def notice(self) -> str:
@@ -219,16 +229,17 @@ class Home:
         write_settings(self.paths.config_file, Settings(engine=engine, default_model=model))
 
     @asynccontextmanager
-    async def open(self) -> AsyncIterator[OpenedWindow]:
-        """Open the window, wait until the model is loaded, and close it in the end."""
+    async def open(self, *, waits: bool = True) -> AsyncIterator[OpenedWindow]:
+        """Open the window, wait until the model is loaded (unless told not to), and close it in the end."""
         application = cast("QApplication", QGuiApplication.instance())
         desktop = Desktop(application, asyncio.get_running_loop(), self.paths)
         window = OpenedWindow(desktop)
         session = asyncio.ensure_future(desktop.session.run())
         try:
             await until(lambda: session.done() or desktop.window.isVisible(), "window on the screen")
-            await window.ready()
-            await window.idle("start")
+            if waits:
+                await window.ready()
+                await window.idle("start")
             yield window
         finally:
             desktop.window.close()
