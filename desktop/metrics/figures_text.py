@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from typing import assert_never
+
 from PySide6.QtCore import QCoreApplication
 
 from desktop.widgets.waterfall import WaterfallRow
+from runtime.metrics.roofline import Bound, Roofline
 from runtime.values.generation import GenerationStats, TtftParts
 from runtime.values.model import EngineName, Quantization
-from runtime.values.wording import milliseconds_text
+from runtime.values.wording import (
+    UNDEFINED,
+    bandwidth_text,
+    bytes_text,
+    milliseconds_text,
+    percent_text,
+    speed_text,
+)
 
 CONTEXT = "MetricsPanel"
 SHOWN_FROM_MS = 0.05
@@ -103,6 +113,36 @@ def context_explanation() -> str:
 def roofline_explanation() -> str:
     """Return the definition of the roofline share."""
     return tr(
-        "Writing a token means reading every weight once. The limit is this machine's measured memory bandwidth ÷ the"
-        " bytes read per token; this is how near the reply came to it."
+        "Writing a token means reading every weight that takes part in it and the KV cache so far. The limit is this"
+        " machine's measured memory bandwidth ÷ the bytes read per token; this is how near the reply came to it."
     )
+
+
+def roofline_text(roofline: Roofline | None) -> str:
+    """Return how near a reply came to the machine's limit; a dash where that is unknown or not memory."""
+    if roofline is None or roofline.share is None:
+        return UNDEFINED
+    return tr("{share} of this machine's limit").format(share=percent_text(roofline.share))
+
+
+def roofline_details(roofline: Roofline | None) -> str:
+    """Return the numbers behind the share, or why there is none."""
+    if roofline is None:
+        return tr("Not known: it takes a reply of this model, and a measurement made while nothing is written.")
+    numbers = tr("{bandwidth} ÷ {read} per token = at most {ceiling}; the reply was written at {speed}.").format(
+        bandwidth=bandwidth_text(roofline.bandwidth_bytes_per_second),
+        read=bytes_text(round(roofline.bytes_per_token)),
+        ceiling=speed_text(roofline.ceiling_tokens_per_second),
+        speed=speed_text(roofline.tokens_per_second),
+    )
+    match roofline.bound:
+        case Bound.MEMORY:
+            return numbers
+        case Bound.CACHE:
+            return tr("The model fits in the processor's cache ({cached}), so memory is not its limit.").format(
+                cached=bytes_text(roofline.cached_bytes)
+            )
+        case Bound.UNKNOWN:
+            return numbers + tr(" So memory is not its limit, or it was slower than usual when it was measured.")
+        case _:
+            assert_never(roofline.bound)

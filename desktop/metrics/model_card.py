@@ -10,6 +10,7 @@ from desktop.theme.theme import Theme
 from desktop.widgets.card import Card
 from desktop.widgets.figure_row import FigureRow
 from desktop.widgets.meter import Meter
+from runtime.metrics.roofline import reply_roofline
 from runtime.values.model import LoadedModel
 from runtime.values.wording import UNDEFINED
 
@@ -20,6 +21,7 @@ class ModelCard(Card):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
         self._model: LoadedModel | None = None
+        self._figures = LiveFigures()
         self._used_tokens = 0
         self._quantization = FigureRow(
             theme, "quantizationValue", words.tr("Quantization"), words.quantization_explanation()
@@ -28,7 +30,7 @@ class ModelCard(Card):
         self._gauge = Meter(theme, warns_when_full=True)
         self._gauge.setObjectName("contextGauge")
         self._gauge.setAccessibleName(words.tr("Context in use"))
-        self._roofline = FigureRow(theme, "rooflineValue", words.tr("Of the limit"), words.roofline_explanation())
+        self._roofline = FigureRow(theme, "rooflineValue", words.tr("Reached"), words.roofline_explanation())
         self._engine = FigureRow(theme, "engineValue", words.tr("Engine"), words.tr("The library that runs the model."))
         self._device = FigureRow(theme, "deviceValue", words.tr("Device"), words.tr("What the model is computed on."))
         self._themed = (self._quantization, self._context, self._gauge, self._roofline, self._engine, self._device)
@@ -50,9 +52,11 @@ class ModelCard(Card):
         )
         self._device.set_value(model.device if model else UNDEFINED)
         self._show_context()
+        self._show_roofline()
 
     def show_figures(self, figures: LiveFigures) -> None:
-        """Show how much of the context is used."""
+        """Show how much of the context is used, and after a reply how near it came to the machine's limit."""
+        self._figures = figures
         if figures.stats is not None:
             self._used_tokens = figures.stats.context_used_tokens
         elif figures.prompt_progress is not None:
@@ -60,6 +64,12 @@ class ModelCard(Card):
         elif not figures.is_generating:
             self._used_tokens = 0
         self._show_context()
+        self._show_roofline()
+
+    def _show_roofline(self) -> None:
+        stats = self._figures.stats
+        roofline = reply_roofline(stats, self._model, self._figures.bandwidth) if stats is not None else None
+        self._roofline.set_value(words.roofline_text(roofline), words.roofline_details(roofline))
 
     def _show_context(self) -> None:
         if self._model is None:

@@ -11,6 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from runtime.client.base import EngineClient, ModelToLoad, Reply
 from runtime.values.errors import EngineUnavailableError, InternalError, UserFacingError
 from runtime.values.generation import GenerateRequest
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
 
@@ -122,6 +123,10 @@ class EngineState(QObject):
     async def count_tokens(self, prompt: Prompt) -> int:
         """Return how many tokens `prompt` takes; see `EngineClient.count_tokens`."""
         return await self._client.count_tokens(prompt)
+
+    async def measure_bandwidth(self) -> MemoryBandwidth | None:
+        """Return how fast the model's memory can be read; see `EngineClient.measure_bandwidth`."""
+        return await self._client.measure_bandwidth()
 
     async def close(self) -> None:
         """End the worker."""

@@ -20,6 +20,7 @@ from runtime.values.generation import (
     PromptProgress,
     TextDelta,
 )
+from runtime.values.memory_reads import MemoryBandwidth
 
 HISTORY_SAMPLES = 120
 
@@ -36,6 +37,7 @@ class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
         tokens_per_second_now: over the last second.
         tokens_per_second_average: since the first token.
         memory: the last sample.
+        bandwidth: of the memory that the loaded model lies in.
         stats: the final figures, once the reply has ended.
     """
 
@@ -47,6 +49,7 @@ class LiveFigures(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_second_now: float | None = None
     tokens_per_second_average: float | None = None
     memory: MemoryFigures | None = None
+    bandwidth: MemoryBandwidth | None = None
     stats: GenerationStats | None = None
 
 
@@ -73,7 +76,7 @@ class MetricsState(QObject):
         self._submitted_ns = submitted_ns
         self._token_times_ns = []
         self.speed_history.clear()
-        self._set(LiveFigures(is_generating=True, memory=self.figures.memory))
+        self._set(LiveFigures(is_generating=True, memory=self.figures.memory, bandwidth=self.figures.bandwidth))
 
     def observe(self, event: GenerationEvent) -> None:
         """Take an event of the reply under way."""
@@ -98,6 +101,11 @@ class MetricsState(QObject):
             self.speed_history.append(self.figures.tokens_per_second_now)
         self._change(memory=memory)
 
+    def observe_bandwidth(self, bandwidth: MemoryBandwidth | None) -> None:
+        """Take how fast the loaded model's memory is; None while that is not known."""
+        if bandwidth != self.figures.bandwidth:
+            self._change(bandwidth=bandwidth)
+
     def note_first_paint(self) -> None:
         """The first character of the reply is on the screen."""
         if self.figures.is_generating and self.figures.first_paint_ms is None:
@@ -112,7 +120,7 @@ class MetricsState(QObject):
     def show(self, stats: GenerationStats | None) -> None:
         """Show the figures of an earlier reply, when a chat is opened."""
         if not self.figures.is_generating:
-            fresh = LiveFigures(memory=self.figures.memory, stats=stats)
+            fresh = LiveFigures(memory=self.figures.memory, bandwidth=self.figures.bandwidth, stats=stats)
             self._set(msgspec.structs.replace(fresh, **_final(stats)))
 
     def _speeds(self) -> dict[str, float | int | None]:

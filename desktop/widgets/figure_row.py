@@ -70,7 +70,9 @@ class FigureRow(QWidget):
         """Show `text`; the whole of it, or `detail`, is in the tooltip too, in case there is no room."""
         if text != self._value.text():
             self._value.setText(text)
-            self.setToolTip(f"{detail or text}\n\n{self._explanation}")
+        tool_tip = f"{detail or text}\n\n{self._explanation}"
+        if tool_tip != self.toolTip():
+            self.setToolTip(tool_tip)
 
 
 def _tint(label: QLabel, color: str) -> None:

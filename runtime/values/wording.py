@@ -38,6 +38,19 @@ def speed_text(tokens_per_second: float | None) -> str:
     return f"{tokens_per_second:,.0f} tok/s" if tokens_per_second >= 100 else f"{tokens_per_second:.1f} tok/s"
 
 
+def bandwidth_text(bytes_per_second: float | None) -> str:
+    """Return a memory bandwidth: 31.2 GB/s, 410 GB/s."""
+    if bytes_per_second is None:
+        return UNDEFINED
+    speed = bytes_per_second / 1e9
+    return f"{speed:,.0f} GB/s" if speed >= 100 else f"{speed:.1f} GB/s"
+
+
+def percent_text(share: float | None) -> str:
+    """Return a part of a whole, 1 being all of it: 67 %."""
+    return UNDEFINED if share is None else f"{share * 100:.0f} %"
+
+
 def quantization_text(quantization: Quantization) -> str:
     """Return the name and the effective width: INT4, 4.50 bits a weight."""
     return f"{quantization.name}, {quantization.bits_per_weight:.2f} bits a weight"

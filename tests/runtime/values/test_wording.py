@@ -5,7 +5,14 @@ from __future__ import annotations
 import pytest
 
 from runtime.values.model import Quantization
-from runtime.values.wording import bytes_text, milliseconds_text, quantization_text, speed_text
+from runtime.values.wording import (
+    bandwidth_text,
+    bytes_text,
+    milliseconds_text,
+    percent_text,
+    quantization_text,
+    speed_text,
+)
 
 
 @pytest.mark.parametrize(
@@ -24,6 +31,16 @@ def test_milliseconds(value: float | None, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (41.23, "41.2 tok/s"), (3210.4, "3,210 tok/s")])
 def test_speed(value: float | None, text: str) -> None:
     assert speed_text(value) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(None, "–"), (31.24e9, "31.2 GB/s"), (409.6e9, "410 GB/s")])
+def test_bandwidth(value: float | None, text: str) -> None:
+    assert bandwidth_text(value) == text
+
+
+@pytest.mark.parametrize(("share", "text"), [(None, "–"), (0.668, "67 %"), (1.0, "100 %")])
+def test_percent(share: float | None, text: str) -> None:
+    assert percent_text(share) == text
 
 
 def test_quantization() -> None:

@@ -1,0 +1,1 @@
+"""The metrics panel over a real worker that plays a script."""
