@@ -11,6 +11,7 @@
     │   ├── MemoryShortError         memory-short         more memory asked for than this machine can give
     │   ├── EngineUnavailableError   engine-unavailable   the engine is not installed or does not run here
     │   ├── SettingsError            settings             a settings file or an option that cannot be used
+    │   ├── CatalogError             catalog              the list of models that ships with the app is damaged
     │   ├── StoreError               store                the chat database or an exported file cannot be used
     │   ├── OutputError              output               what a command says cannot be written
     │   ├── UsageError               usage                a command line that is not understood
@@ -107,6 +108,12 @@ class SettingsError(UserFacingError):
     """A settings file or an option cannot be used."""
 
     code = "settings"
+
+
+class CatalogError(UserFacingError):
+    """The list of models that ships with the app is missing or damaged."""
+
+    code = "catalog"
 
 
 class StoreError(UserFacingError):
