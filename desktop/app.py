@@ -30,6 +30,7 @@ from desktop.main_window import MainWindow, Parts
 from desktop.metrics.metrics_panel import MetricsPanel
 from desktop.model_control.model_button import ModelButton
 from desktop.session import Session, States
+from desktop.state.bandwidth_state import BandwidthState
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState
@@ -64,6 +65,7 @@ class Desktop:
         self._icons = Icons(icons_folder(paths.assets))
         self.metrics = MetricsState()
         self.states = make_states(loop, paths, self.metrics)
+        self.bandwidth = BandwidthState(self.states.engine, self.metrics, self.states.tasks)
         theme = self._theme()
         self._dress(theme)
         self.chat_panel = ChatPanel(theme, self.states.chat, self.states.engine, self.metrics, self.states.tasks)
