@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 from time import perf_counter_ns
 from typing import assert_never
@@ -66,6 +67,8 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
                 return answer_in_json(runner, conversation, question, submitted_ns)
             return answer_once(runner, conversation, question, submitted_ns, terminal)
         finally:
+            # Ending the worker takes three seconds at most; Ctrl+C held down must not turn that into a traceback.
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
             runner.run(conversation.client.close())
 
 

@@ -37,6 +37,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         weights: how matrices are stored; norms are F32 always.
         chain: token ids that follow each other, the last one by the end token; any other token leads to the first.
+        endless: whether no token that ends a text is ever the likeliest, so that greedily only the context ends it.
         chat_template: Jinja source; None leaves the key out.
         with_tokenizer: False leaves every tokenizer key out.
         stands_twice: a token that stands at the two last places of the vocabulary.
@@ -57,6 +58,7 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary_size: int = 512
     seed: int = 1
     chain: tuple[int, ...] = ()
+    endless: bool = False
     chat_template: str | None = CHATML
     with_tokenizer: bool = True
     stands_twice: str | None = None
@@ -190,8 +192,11 @@ def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str,
     yield "output_norm.weight", np.ones(hidden, np.float32)
     if recipe.chain:
         yield "output.weight", _chain_output(embedding, recipe.chain, vocabulary.end_id)
-    else:
-        yield "output.weight", matrix(len(vocabulary.tokens), hidden, 3.0)
+        return
+    output = matrix(len(vocabulary.tokens), hidden, 3.0)
+    if recipe.endless:
+        output[[kind is gguf.TokenType.CONTROL for kind in vocabulary.types]] = 0
+    yield "output.weight", output
 
 
 def _give_strangers_one_embedding(embedding: Matrix, chain: tuple[int, ...]) -> None:
