@@ -7,9 +7,10 @@ waits for, and a figure of another day would not show that the machine runs on b
 
 from __future__ import annotations
 
+import asyncio
 import logging
 
-from PySide6.QtCore import QObject, QTimer
+from PySide6.QtCore import QObject
 
 from desktop.state.engine_state import EngineState, EngineStatus, Serving
 from desktop.state.metrics_state import MetricsState
@@ -20,7 +21,7 @@ from runtime.values.model import EngineName, LoadedModel
 
 log = logging.getLogger("first-token")
 
-QUIET_MS = 2000
+QUIET_S = 2.0
 """After a model is loaded: time for the window to paint and for the first message to be sent."""
 
 
@@ -32,7 +33,7 @@ class BandwidthState(QObject):
         engine: EngineState,
         metrics: MetricsState,
         tasks: Tasks,
-        quiet_ms: int = QUIET_MS,
+        quiet_s: float = QUIET_S,
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -40,18 +41,19 @@ class BandwidthState(QObject):
         self._metrics = metrics
         self._tasks = tasks
         self._known: dict[tuple[EngineName, str], MemoryBandwidth | None] = {}
-        self._quiet = QTimer(self)
-        self._quiet.setSingleShot(True)
-        self._quiet.setInterval(quiet_ms)
-        self._quiet.timeout.connect(self._begin)
+        self._quiet_s = quiet_s
+        self._due: asyncio.TimerHandle | None = None
         engine.status_changed.connect(self._show)
 
     def _show(self, status: EngineStatus) -> None:
-        self._quiet.stop()
+        if self._due is not None:
+            self._due.cancel()
+            self._due = None
         model = status.model if isinstance(status, Serving) else None
         self._metrics.observe_bandwidth(self._known.get(_device(model)) if model is not None else None)
         if model is not None and _device(model) not in self._known:
-            self._quiet.start()
+            # The loop's own timer: it ends with the loop, whenever that is.
+            self._due = asyncio.get_running_loop().call_later(self._quiet_s, self._begin)
 
     def _begin(self) -> None:
         self._tasks.start(self._measure(), "measure memory bandwidth")

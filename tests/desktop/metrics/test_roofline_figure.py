@@ -53,7 +53,7 @@ class Shown:
         self.tasks.failed.connect(self.failures.append)
         self.metrics = MetricsState()
         self.engine = EngineState(make_supervisor(self.metrics.observe_memory), self._choose)
-        self.bandwidth = BandwidthState(self.engine, self.metrics, self.tasks, quiet_ms=0)
+        self.bandwidth = BandwidthState(self.engine, self.metrics, self.tasks, quiet_s=0.0)
         self.panel = MetricsPanel(make_theme(), self.metrics, self.engine)
         qtbot.addWidget(self.panel)
 
