@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from desktop.chat.markdown.block import Block, BlockKind, ListItem
+from desktop.chat.markdown.block import Block, BlockKind, ListItem, Quote
 from desktop.chat.markdown.block_starts import column_alignments, split_row
+from desktop.chat.markdown.direction import runs_right_to_left
 from desktop.chat.markdown.inline import InlineParser
 from desktop.chat.transcript.code_colors import CodeColors
 from desktop.chat.transcript.code_rows import LINES_A_ROW, CodeBlockState, CodeHeaderRow, CodeRow
@@ -116,7 +117,9 @@ class TableRows(BlockRows):
         self._parser = parser
         self._sources: list[str] = []
         self._table_rows: list[TableRow] = []
-        self._columns = TableColumns(column_alignments(block.text.split("\n")[1]) or [], look)
+        header, delimiters = block.text.split("\n")[:2]
+        is_mirrored = runs_right_to_left(header)
+        self._columns = TableColumns(column_alignments(delimiters) or [], look, is_mirrored=is_mirrored)
         self.update(block)
 
     def can_become(self, block: Block) -> bool:
@@ -186,6 +189,8 @@ def _gap(above: Block, below: Block) -> float:
 
 
 def _is_tight_list(above: Block, below: Block) -> bool:
-    """Tell whether `below` follows `above` in a list without a blank line between them."""
-    in_list = any(isinstance(container, ListItem) for container in (*above.containers[:1], *below.containers[:1]))
-    return in_list and not below.after_blank_line and bool(above.containers) and bool(below.containers)
+    """Tell whether `below` follows `above` in a list without a blank line between them, both in the same quotes."""
+    pairs = zip(above.containers, below.containers, strict=False)
+    inside = next((pair for pair in pairs if not all(isinstance(container, Quote) for container in pair)), ())
+    in_list = bool(inside) and all(isinstance(container, ListItem) for container in inside)
+    return in_list and not below.after_blank_line

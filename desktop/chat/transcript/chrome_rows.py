@@ -4,17 +4,42 @@ from __future__ import annotations
 
 from math import ceil
 
-from PySide6.QtCore import QCoreApplication, QPointF, QRect, QRectF, Qt
+from PySide6.QtCore import QCoreApplication, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QTextOption
 
 from desktop.chat.transcript.look import Look
 from desktop.chat.transcript.row import Row, RowControl, RowState
 
 VCENTER = Qt.AlignmentFlag.AlignVCenter
+LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft, Qt.AlignmentFlag.AlignRight
 RADIUS = 8.0
 
 
-class ReasoningRow(Row):
+class ChromeRow(Row):
+    """A row that runs as the interface does rather than as its text.
+
+    Attributes:
+        is_mirrored: whether that is from right to left.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_mirrored = False
+
+    def placed(self, box: QRectF, width: float) -> QRectF:
+        """Return where a part of the interface belongs, given its box where that runs from left to right."""
+        return QRectF(width - box.right(), box.top(), box.width(), box.height()) if self.is_mirrored else box
+
+    def leading(self) -> Qt.AlignmentFlag:
+        """Return the side at which lines begin."""
+        return RIGHT if self.is_mirrored else LEFT
+
+    def trailing(self) -> Qt.AlignmentFlag:
+        """Return the side at which lines end."""
+        return LEFT if self.is_mirrored else RIGHT
+
+
+class ReasoningRow(ChromeRow):
     """The head of the reasoning, folded or not: a click folds it and unfolds it."""
 
     def __init__(self, look: Look, label: str, *, is_open: bool) -> None:
@@ -38,23 +63,23 @@ class ReasoningRow(Row):
             painter.drawRoundedRect(box, RADIUS, RADIUS)
         side = round(look.unit * 0.8)
         top = round((self.height - side) / 2)
-        icons = look.theme.icons
-        icons.icon("brain", color).paint(painter, QRect(round(box.left()) + 6, top, side, side))
+        label = QRectF(side + 6, 0, ceil(look.small_width(self.label)) + 1, self.height)
+        brain = QRectF(0, top, side, side)
+        chevron = QRectF(label.right() + 3, top, side, side)
+        folded = "chevron-left" if self.is_mirrored else "chevron-right"
+        for name, place in (("brain", brain), ("chevron-down" if self.is_open else folded, chevron)):
+            look.theme.icons.icon(name, color).paint(painter, self.placed(place, width).toRect())
         painter.setFont(look.small_font)
         painter.setPen(QColor(color))
-        left = box.left() + side + 12
-        painter.drawText(QRectF(left, 0, width, self.height), VCENTER, self.label)
-        chevron = "chevron-down" if self.is_open else "chevron-right"
-        right = round(left + look.small_width(self.label)) + 4
-        icons.icon(chevron, color).paint(painter, QRect(right, top, side, side))
+        painter.drawText(self.placed(label, width), VCENTER, self.label)
 
     def _box(self, width: float) -> QRectF:
         side = self._look.unit * 0.8
         content = 6 + side + 6 + self._look.small_width(self.label) + 4 + side + 6
-        return QRectF(-6, 0, min(content + 6, width), self.height)
+        return self.placed(QRectF(-6, 0, min(content + 6, width), self.height), width)
 
 
-class StatusRow(Row):
+class StatusRow(ChromeRow):
     """What is going on before the first text: the prompt is read, the model loads."""
 
     def __init__(self, look: Look, text: str) -> None:
@@ -70,13 +95,14 @@ class StatusRow(Row):
         if self.text:
             painter.setFont(look.text_font)
             painter.setPen(QColor(look.colors.muted))
-            painter.drawText(QRectF(0, 0, width, self.height), VCENTER, self.text)
+            painter.drawText(QRectF(0, 0, width, self.height), VCENTER | self.leading(), self.text)
             x = QFontMetricsF(look.text_font).horizontalAdvance(self.text) + 4
         if state.shows_caret:
-            painter.fillRect(QRectF(x, self.height * 0.15, 2, self.height * 0.7), QColor(look.colors.accent))
+            caret = self.placed(QRectF(x, self.height * 0.15, 2, self.height * 0.7), width)
+            painter.fillRect(caret, QColor(look.colors.accent))
 
 
-class NoticeRow(Row):
+class NoticeRow(ChromeRow):
     """What has to be said about a reply's end, in a box; beside it there is room for a button."""
 
     def __init__(self, look: Look, text: str, *, is_error: bool, button_width: float) -> None:
@@ -99,9 +125,8 @@ class NoticeRow(Row):
     def button_box(self, width: float) -> QRectF:
         """Return where the button belongs."""
         height = self._look.distance(1.8)
-        return QRectF(
-            width - self._padding - self._button_width, (self.height - height) / 2, self._button_width, height
-        )
+        left = width - self._padding - self._button_width
+        return self.placed(QRectF(left, (self.height - height) / 2, self._button_width, height), width)
 
     def paint(self, painter: QPainter, width: float, state: RowState) -> None:  # noqa: ARG002 - always looks the same
         """Paint box, icon and text."""
@@ -112,20 +137,21 @@ class NoticeRow(Row):
         painter.drawRoundedRect(QRectF(0.5, 0.5, width - 1, self.height - 1), RADIUS, RADIUS)
         side = round(look.unit)
         icon = look.theme.icons.icon("circle-alert" if self.is_error else "triangle-alert", color)
-        icon.paint(painter, QRect(round(self._padding), round((self.height - side) / 2), side, side))
+        place = QRectF(self._padding, round((self.height - side) / 2), side, side)
+        icon.paint(painter, self.placed(place, width).toRect())
         painter.setFont(look.text_font)
         painter.setPen(QColor(look.colors.text))
-        option = QTextOption(VCENTER | Qt.AlignmentFlag.AlignLeft)
+        option = QTextOption(VCENTER | self.leading())
         option.setWrapMode(QTextOption.WrapMode.WordWrap)
         painter.drawText(self._text_box(width, self.height), self.text, option)
 
     def _text_box(self, width: float, height: float) -> QRectF:
         left = 2 * self._padding + self._look.unit
         room = self._button_width + self._padding if self._button_width else 0.0
-        return QRectF(left, 0, max(width - left - self._padding - room, 60), height)
+        return self.placed(QRectF(left, 0, max(width - left - self._padding - room, 60), height), width)
 
 
-class ShowMoreRow(Row):
+class ShowMoreRow(ChromeRow):
     """The end of a long message of the user: a click shows the rest, or hides it."""
 
     def __init__(self, look: Look, *, is_open: bool) -> None:
@@ -146,10 +172,10 @@ class ShowMoreRow(Row):
         font.setUnderline(state.hovered)
         painter.setFont(font)
         painter.setPen(QColor(self._look.colors.accent))
-        painter.drawText(QRectF(0, 0, width, self.height), VCENTER, self.label)
+        painter.drawText(QRectF(0, 0, width, self.height), VCENTER | self.leading(), self.label)
 
 
-class FooterRow(Row):
+class FooterRow(ChromeRow):
     """The line below a message: its figures, and room for the buttons that come with the pointer."""
 
     def __init__(self, look: Look, text: str, branch: str, *, buttons_width: float) -> None:
@@ -168,6 +194,6 @@ class FooterRow(Row):
         painter.setPen(QColor(look.colors.muted))
         room = max(width - self._buttons_width, 0)
         shown = QFontMetricsF(look.small_font).elidedText(self.text, Qt.TextElideMode.ElideRight, room)
-        painter.drawText(QRectF(0, 0, room, self.height), VCENTER, shown)
+        painter.drawText(self.placed(QRectF(0, 0, room, self.height), width), VCENTER | self.leading(), shown)
         if self.branch and not state.hovered:
-            painter.drawText(QRectF(0, 0, width, self.height), VCENTER | Qt.AlignmentFlag.AlignRight, self.branch)
+            painter.drawText(QRectF(0, 0, width, self.height), VCENTER | self.trailing(), self.branch)

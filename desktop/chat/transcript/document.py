@@ -19,7 +19,7 @@ from PySide6.QtGui import (
 )
 
 from desktop.chat.markdown.run import Run, Style
-from desktop.chat.transcript.look import Look
+from desktop.chat.transcript.look import INLINE_CODE_SCALE, Look
 from desktop.chat.transcript.row import RowState, Span, utf16_length
 
 LINE_BREAK = "\N{LINE SEPARATOR}"
@@ -33,6 +33,7 @@ class RunsDocument(QTextDocument):
     def __init__(self, look: Look, font: QFont, *, line_height_percent: float, is_centered: bool = False) -> None:
         super().__init__()
         self._look = look
+        self._code_points = font.pointSizeF() * INLINE_CODE_SCALE
         self._runs: tuple[Run, ...] = ()
         self._text = ""
         self._ends: list[int] = []  # of the runs, in UTF-16 code units
@@ -130,12 +131,11 @@ class RunsDocument(QTextDocument):
         block = self.findBlock(offset)
         if not block.isValid():
             return QRectF()
-        layout = block.layout()
-        line = layout.lineForTextPosition(offset - block.position())
+        top = self.documentLayout().blockBoundingRect(block).topLeft() + self._lead  # has it laid out
+        line = block.layout().lineForTextPosition(offset - block.position())
         if not line.isValid():
             return QRectF(0, self._lead.y(), 0, self._look.unit)
         x = _line_x(line.cursorToX(offset - block.position()))
-        top = self.documentLayout().blockBoundingRect(block).topLeft() + self._lead
         return QRectF(top.x() + x, top.y() + line.y(), 0, line.ascent() + line.descent())
 
     def _grown_run(self, runs: tuple[Run, ...], same: int) -> Run | None:
@@ -149,10 +149,13 @@ class RunsDocument(QTextDocument):
 
     def _insert(self, cursor: QTextCursor, run: Run) -> None:
         text_format = self._look.format(run.style, is_link=bool(run.address))
-        if run.address:
+        if run.address or run.style & Style.CODE:
             text_format = QTextCharFormat(text_format)
+        if run.address:
             text_format.setAnchor(True)
             text_format.setAnchorHref(run.address)
+        if run.style & Style.CODE:
+            text_format.setFontPointSize(self._code_points)
         cursor.insertText(run.text.replace("\n", LINE_BREAK), text_format)
 
     def _selections(self, state: RowState) -> list[QAbstractTextDocumentLayout.Selection]:

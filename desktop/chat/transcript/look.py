@@ -74,7 +74,7 @@ class Look:
         return self.theme.fonts.text(HEADING_SCALES[level - 1], weight=QFont.Weight.DemiBold)
 
     def format(self, style: Style, *, is_link: bool = False) -> QTextCharFormat:
-        """Return the format of text in `style`."""
+        """Return the format of text in `style`; the size of code is for the document to say."""
         key = (style, is_link)
         if key not in self._formats:
             self._formats[key] = self._new_format(style, is_link=is_link)
@@ -104,7 +104,6 @@ class Look:
             text_format.setFontStrikeOut(True)
         if style & Style.CODE:
             text_format.setFontFamilies([self.inline_code_font.family()])
-            text_format.setFontPointSize(self.inline_code_font.pointSizeF())
         if is_link:
             text_format.setForeground(QColor(self.colors.accent))
             text_format.setFontUnderline(True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
 
@@ -50,6 +50,7 @@ class MessageButtons(QWidget):
         self._copied_timer.setSingleShot(True)
         self._copied_timer.timeout.connect(lambda: self._copy.set_icon("copy"))
         self._lay_out()
+        self._point_arrows()
         self._connect()
         self.apply_theme(theme)
         self.hide()
@@ -90,6 +91,12 @@ class MessageButtons(QWidget):
         self._forth.setEnabled(view.branch_index + 1 < view.branch_count)
         self.adjustSize()
 
+    def changeEvent(self, event: QEvent) -> None:
+        """Follow the direction of the interface."""
+        super().changeEvent(event)
+        if event.type() == QEvent.Type.LayoutDirectionChange:
+            self._point_arrows()
+
     def place(self, right: float, center_y: float) -> None:
         """Stand with the right edge at `right` and the middle at `center_y`, px."""
         self.move(QPoint(round(right) - self.width(), round(center_y - self.height() / 2)))
@@ -113,6 +120,12 @@ class MessageButtons(QWidget):
         layout.setSpacing(0)
         for widget in (self._back, self._version, self._forth, *self._buttons.values()):
             layout.addWidget(widget)
+
+    def _point_arrows(self) -> None:
+        """Have the arrows point to where lines begin and end: the first version is the one at the beginning."""
+        is_mirrored = self.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        self._back.set_icon("chevron-right" if is_mirrored else "chevron-left")
+        self._forth.set_icon("chevron-left" if is_mirrored else "chevron-right")
 
     def _connect(self) -> None:
         for action, button in self._buttons.items():

@@ -8,7 +8,7 @@ import msgspec
 from PySide6.QtCore import QCoreApplication, QRectF
 
 from desktop.chat.markdown.safe_text import safe_text
-from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow, ShowMoreRow, StatusRow
+from desktop.chat.transcript.chrome_rows import ChromeRow, FooterRow, NoticeRow, ReasoningRow, ShowMoreRow, StatusRow
 from desktop.chat.transcript.column import BUBBLE_PADDING_X, BUBBLE_PADDING_Y, Column
 from desktop.chat.transcript.message_body import COLLAPSED_LINES, BodyMaker, BodyText, MessageBody, is_long
 from desktop.chat.transcript.message_view import MessageAction, MessageView
@@ -19,7 +19,7 @@ from runtime.values.chat import MessageState
 from runtime.values.generation import TextKind
 from runtime.values.prompt import Role
 
-REASONING_GAP = 0.55
+REASONING_GAP, GAP_BELOW_REASONING = 0.55, 0.9
 GAP_BELOW_USER, GAP_BELOW_REPLY = 0.15, 1.0
 CHARACTERS_COUNTED = 20_000
 """How much of a text is looked at to guess its height; a guess needs no more."""
@@ -44,7 +44,7 @@ class MessageItem:
         self._column = column
         self._body: MessageBody | None = None
         self._head: ReasoningRow | None = None
-        self._tail: list[Row] = []
+        self._tail: list[ChromeRow] = []
         self._tail_is_for: tuple[MessageView, bool] | None = None
         self._received: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
         self._estimated_height = self._estimate()
@@ -167,6 +167,7 @@ class MessageItem:
     def set_column(self, column: Column) -> None:
         """Stand in another column; rows keep their heights until they come into view."""
         self._column = column
+        self._mirror_chrome()
 
     def measure(self, top: float, bottom: float) -> bool:
         """Make what stands between `top` and `bottom` px exact; tell whether the height changed."""
@@ -235,16 +236,25 @@ class MessageItem:
         start = len(head) + first if had_head == bool(head) else 0
         if self._tail_is_for != (self.view, body.has_answer):
             self._tail, self._tail_is_for = self._new_tail(body), (self.view, body.has_answer)
+        self._mirror_chrome()
         self.stack.replace_from(start, [*head, *rows, *self._tail][start:], self.width_of)
         return start
+
+    def _mirror_chrome(self) -> None:
+        for row in (self._head, *self._tail):
+            if row is not None:
+                row.is_mirrored = self._column.is_mirrored
 
     def _set_gaps(self, body: MessageBody, rows: list[Row]) -> None:
         look = self._maker.look
         if self.is_user and rows:
             rows[0].gap_above = look.distance(BUBBLE_PADDING_Y)
         elif self._head is not None:
-            for index in {0, body.first_answer_row()} & set(range(len(rows))):
-                rows[index].gap_above = look.distance(REASONING_GAP)
+            first_answer = body.first_answer_row()
+            if first_answer < len(rows):
+                rows[first_answer].gap_above = look.distance(GAP_BELOW_REASONING)
+            if rows:
+                rows[0].gap_above = look.distance(REASONING_GAP)
 
     def _reasoning_head(self) -> ReasoningRow | None:
         if not self.view.reasoning and not self._received[TextKind.REASONING]:
@@ -255,9 +265,9 @@ class MessageItem:
         self._head.label = label
         return self._head
 
-    def _new_tail(self, body: MessageBody) -> list[Row]:
+    def _new_tail(self, body: MessageBody) -> list[ChromeRow]:
         """Return the rows below the text."""
-        look, view, tail = self._maker.look, self.view, list[Row]()
+        look, view, tail = self._maker.look, self.view, list[ChromeRow]()
         if self.is_user and is_long(view.text):
             tail.append(ShowMoreRow(look, is_open=self.shows_all))
         if self.is_streaming and not body.has_answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QObject, QRectF
+from PySide6.QtCore import QObject, QRectF, Qt
 from PySide6.QtWidgets import QAbstractScrollArea
 
 from desktop.chat.transcript.chrome_rows import NoticeRow
@@ -80,7 +80,8 @@ class Overlays(QObject):
         footer = item.box_of(len(item.stack.rows) - 1)
         center = footer.center().y() + self._layout.message_top(message) - self._scrolling.offset
         self.buttons.show_for(item.view)
-        self.buttons.place(footer.right(), center)
+        is_mirrored = self._area.layoutDirection() is Qt.LayoutDirection.RightToLeft
+        self.buttons.place(footer.left() + self.buttons.width() if is_mirrored else footer.right(), center)
 
     def _retry_boxes(self) -> dict[MessageId, QRectF]:
         top = self._scrolling.offset

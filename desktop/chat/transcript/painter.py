@@ -58,6 +58,7 @@ class TranscriptPainter:
     def paint(self, painter: QPainter, layout: TranscriptLayout, look: Look, frame: Frame) -> None:
         """Paint `frame`."""
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setLayoutDirection(Qt.LayoutDirection.LeftToRight)  # Rows say themselves what is mirrored.
         top, bottom = frame.scroll + frame.area.top(), frame.scroll + frame.area.bottom()
         for number in layout.messages_between(top, bottom):
             item = layout.items[number]

@@ -48,11 +48,12 @@ class Sideways:
     """How far content that is wider than its column has been moved to the left; shared by the rows of one block.
 
     Attributes:
-        offset: px that are out of view on the left.
+        offset: px that are out of view on the left; on the right where content begins there.
         hidden: px that do not fit into the column.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_mirrored: bool = False) -> None:
+        self._is_mirrored = is_mirrored
         self.offset = 0.0
         self.hidden = 0.0
         self._view_width = 0.0
@@ -73,9 +74,9 @@ class Sideways:
         return QRectF(left, track.top(), width, track.height())
 
     def scroll(self, delta: float) -> bool:
-        """Move the content by `delta` px; tell whether it moved."""
+        """Show what stands `delta` px further to the right; tell whether it moved."""
         before = self.offset
-        self.offset = min(max(self.offset + delta, 0.0), self.hidden)
+        self.offset = min(max(self.offset + (-delta if self._is_mirrored else delta), 0.0), self.hidden)
         return self.offset != before
 
 

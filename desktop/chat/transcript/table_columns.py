@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import accumulate
 from math import floor
 
 from PySide6.QtCore import Qt
@@ -16,7 +17,6 @@ WIDTH_STEP_PX = 8.0
 """Natural widths are rounded up to this, so that a growing table does not move with every row."""
 
 _ALIGNMENTS = {
-    "": Qt.AlignmentFlag.AlignLeft,
     "left": Qt.AlignmentFlag.AlignLeft,
     "right": Qt.AlignmentFlag.AlignRight,
     "center": Qt.AlignmentFlag.AlignHCenter,
@@ -27,15 +27,19 @@ class TableColumns:
     """The columns of one table.
 
     Attributes:
-        alignments: one a column.
+        alignments: one a column; left and right mean just that, whatever the text in the cells.
+        is_mirrored: whether the first column is the rightmost.
         sideways: how far the table is scrolled.
         version: counts the changes of the natural widths.
         padding: px between a cell's edge and its text, left and right.
     """
 
-    def __init__(self, alignments: Sequence[str], look: Look) -> None:
-        self.alignments = tuple(_ALIGNMENTS[alignment] for alignment in alignments)
-        self.sideways = Sideways()
+    def __init__(self, alignments: Sequence[str], look: Look, *, is_mirrored: bool) -> None:
+        leading = _ALIGNMENTS["right" if is_mirrored else "left"]
+        absolute = Qt.AlignmentFlag.AlignAbsolute
+        self.alignments = tuple(_ALIGNMENTS.get(alignment, leading) | absolute for alignment in alignments)
+        self.is_mirrored = is_mirrored
+        self.sideways = Sideways(is_mirrored=is_mirrored)
         self.version = 0
         self._natural = [WIDTH_STEP_PX] * len(alignments)
         self._narrowest = look.distance(NARROWEST_COLUMN)
@@ -48,6 +52,13 @@ class TableColumns:
             if rounded > self._natural[column]:
                 self._natural[column] = rounded
                 self.version += 1
+
+    def lefts(self, widths: Sequence[float]) -> list[float]:
+        """Return the px from the table's left edge to each column's, for columns of `widths`."""
+        ends = list(accumulate(widths))
+        if self.is_mirrored:
+            return [ends[-1] - end for end in ends]
+        return [0.0, *ends[:-1]]
 
     def widths(self, available: float) -> list[float]:
         """Return each column's width in px, padding included, for a table in `available` px.

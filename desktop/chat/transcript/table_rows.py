@@ -113,6 +113,7 @@ class TableRow(TextRow):
             start = self._cells[-1].end + 1
         columns.take([cell.natural_width for cell in self._cells])
         self._measured_version = -1
+        self._table_width = self._room = 0.0
 
     def is_measured(self, width: float) -> bool:
         """Tell whether width and columns are those that the height is for."""
@@ -128,10 +129,13 @@ class TableRow(TextRow):
         widths = self._columns.widths(available)
         self._columns.sideways.fit(sum(widths), available)
         self._measured_version = self._columns.version
-        left, height, padding = 0.0, 0.0, self._columns.padding
-        for cell, column_width in zip(self._cells, widths, strict=True):
-            height = max(height, cell.place(left + padding, column_width - 2 * padding))
-            left += column_width
+        self._table_width = sum(widths)
+        self._room = available
+        padding = self._columns.padding
+        height = max(
+            cell.place(left + padding, column_width - 2 * padding)
+            for cell, left, column_width in zip(self._cells, self._columns.lefts(widths), widths, strict=True)
+        )
         self.height = ceil(height) + 2 * self._padding_y
         super().measure(width)
 
@@ -144,7 +148,8 @@ class TableRow(TextRow):
         """Paint the row's part of the table."""
         self._paint_beside(painter, width)
         painter.save()
-        painter.setClipRect(QRectF(self._indent, 0, width - self._indent, self.height), Qt.ClipOperation.IntersectClip)
+        room = QRectF(0 if self._columns.is_mirrored else self._indent, 0, self._room, self.height)
+        painter.setClipRect(room, Qt.ClipOperation.IntersectClip)
         left = self._table_left()
         painter.translate(left, 0)
         self._paint_ground(painter)
@@ -161,7 +166,8 @@ class TableRow(TextRow):
     def offset_at(self, point: QPointF) -> int:
         """Return the place in the text nearest to a point."""
         x = point.x() - self._table_left()
-        cell = next((c for c in reversed(self._cells) if c.left - self._columns.padding <= x), self._cells[0])
+        left_to_right = sorted(self._cells, key=lambda cell: cell.left)
+        cell = next((c for c in reversed(left_to_right) if c.left - self._columns.padding <= x), left_to_right[0])
         return cell.start + cell.document().offset_at(QPointF(x - cell.left, point.y() - self._padding_y))
 
     def caret_rect(self, offset: int) -> QRectF:
@@ -181,22 +187,24 @@ class TableRow(TextRow):
         return [address for cell in self._cells for address in cell.links()]
 
     def _table_left(self) -> float:
+        if self._columns.is_mirrored:
+            return self._room - self._table_width + self._columns.sideways.offset
         return self._indent - self._columns.sideways.offset
 
     def _paint_beside(self, painter: QPainter, width: float) -> None:
         if self.block.containers:
             box = QRectF(0, -self.gap_above, width, self.height + self.gap_above)
             line = QRectF(0, self._padding_y, 0, self._look.line_height) if self.is_head else None
-            paint_containers(painter, self.block, self._look, box=box, first_line=line)
+            mirrored = self._columns.is_mirrored
+            paint_containers(painter, self.block, self._look, box=box, first_line=line, mirrored=mirrored)
 
     def _paint_ground(self, painter: QPainter) -> None:
         colors = self._look.colors
-        right = self._cells[-1].left + self._cells[-1].width + self._columns.padding
-        part = QRectF(0, 0, right, self.height)
+        part = QRectF(0, 0, self._table_width, self.height)
         ground = colors.code if self.is_head else colors.page
         paint_card_part(painter, self._look, part, ground, is_top=self.is_head, is_bottom=self.is_last)
         if not self.is_last:
-            painter.fillRect(QRectF(1, self.height - 1, right - 2, 1), QColor(colors.border))
+            painter.fillRect(QRectF(1, self.height - 1, self._table_width - 2, 1), QColor(colors.border))
 
 
 def table_cells(runs_of_cells: Iterator[tuple[Run, ...]], columns: int, *, is_head: bool) -> list[tuple[Run, ...]]:

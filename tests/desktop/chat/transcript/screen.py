@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QGuiApplication, QImage
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
@@ -98,3 +98,17 @@ def drag(view: TranscriptView, start: QPoint, end: QPoint) -> None:
 def clipboard() -> str:
     """Return what is on the clipboard."""
     return QGuiApplication.clipboard().text()
+
+
+def ink(image: QImage, area: QRect) -> list[int]:
+    """Return the columns of pixels in an area, counted from its left edge, in which not all have the same colour."""
+    columns = range(area.left(), area.right() + 1)
+    rows = range(area.top(), area.bottom() + 1)
+    return [x - area.left() for x in columns if len({image.pixel(x, y) for y in rows}) > 1]
+
+
+def box_in_view(view: TranscriptView, place: RowPlace) -> QRect:
+    """Return where a row stands in the viewport."""
+    top = view.verticalScrollBar().value()
+    boxes = layout_of(view).rows_between(0, layout_of(view).height)
+    return next(box for found, box, _ in boxes if found == place).translated(0, -top).toRect()
