@@ -6,6 +6,7 @@ Decided before Qt is imported: neither a worker nor a command needs it.
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from importlib import import_module
 
 
@@ -26,15 +27,27 @@ def open_window() -> int:
     environment = process_environment()
     try:
         check_display(environment)
-        from desktop.app import main as window_main  # noqa: PLC0415 - Qt, only once a window can open
-
-        return window_main(environment)
+        return _run_window(environment)
     except UserFacingError as error:
         sys.stderr.write(f"first-token: {error.what} {error.next_step}\n")
         return 1
     except ImportError as error:
         sys.stderr.write(f"first-token: The window cannot open: {error}. `first-token doctor` says what is missing.\n")
         return 1
+
+
+def _run_window(environment: Mapping[str, str]) -> int:
+    from desktop.qt_import import import_qt  # noqa: PLC0415 - only once a window can open
+    from runtime.config.paths import app_paths  # noqa: PLC0415 - likewise
+
+    import_qt()
+    from desktop.first_paint import open_first_paint  # noqa: PLC0415 - after Qt
+
+    paths = app_paths(environment)
+    first_paint = open_first_paint(paths)
+    from desktop.app import run  # noqa: PLC0415 - everything else, while the window can be seen
+
+    return run(first_paint, paths)
 
 
 if __name__ == "__main__":

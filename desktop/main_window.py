@@ -1,10 +1,13 @@
-"""The window: places toolbar, sidebar, chat and metrics panel, and holds the menu bar. No logic of its own."""
+"""The window: places toolbar, sidebar, chat and metrics panel, and holds the menu bar. No logic of its own.
+
+It can be shown before there are any panels: then their grounds are where they will be.
+"""
 
 from __future__ import annotations
 
-from PySide6.QtCore import QByteArray, Signal
-from PySide6.QtGui import QAction, QCloseEvent, QColor, QKeySequence, QPainter, QPaintEvent
-from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
+from PySide6.QtCore import QByteArray, Qt, Signal
+from PySide6.QtGui import QCloseEvent, QColor, QPainter, QPaintEvent
+from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from desktop.theme.theme import Theme
 from desktop.widgets.icon_button import IconButton
@@ -16,6 +19,8 @@ SIDEBAR_LEAST_PX, CHAT_LEAST_PX, METRICS_LEAST_PX = 180, 400, 250
 DEFAULT_SIZE_PX = (1280, 820)
 MINIMUM_SIZE_PX = (CHAT_LEAST_PX + METRICS_LEAST_PX + 1, 420)
 TOOLBAR_MARGIN_PX = 8
+MODEL_PLACE = 3
+"""After two buttons and what stretches between them and the middle."""
 
 
 class Parts:
@@ -33,7 +38,7 @@ class Parts:
 class Toolbar(QWidget):
     """New chat on the left, the model in the middle, panels on the right."""
 
-    def __init__(self, theme: Theme, model: QWidget, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self.sidebar_button = IconButton(theme, "panel-left", "sidebarButton", self.tr("Show or hide the chats"))
@@ -44,12 +49,11 @@ class Toolbar(QWidget):
         self.metrics_button = IconButton(
             theme, "panel-right", "metricsButton", self.tr("Show or hide the live figures")
         )
-        row = QHBoxLayout(self)
+        self._row = row = QHBoxLayout(self)
         row.setContentsMargins(TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX)
         row.addWidget(self.sidebar_button)
         row.addWidget(self.new_chat_button)
         row.addStretch(1)
-        row.addWidget(model)
         row.addStretch(1)
         row.addWidget(self.chat_settings_button)
         row.addWidget(self.metrics_button)
@@ -58,6 +62,10 @@ class Toolbar(QWidget):
     def buttons(self) -> tuple[IconButton, ...]:
         """Every button."""
         return (self.sidebar_button, self.new_chat_button, self.chat_settings_button, self.metrics_button)
+
+    def place_model(self, model: QWidget) -> None:
+        """Put what shows the model into the middle."""
+        self._row.insertWidget(MODEL_PLACE, model)
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
@@ -74,6 +82,21 @@ class Toolbar(QWidget):
         painter.end()
 
 
+class Ground(QWidget):
+    """Where a panel will be."""
+
+    def __init__(self, color: str, least_width_px: int, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._color = QColor(color)
+        self.setMinimumWidth(least_width_px)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Paint it."""
+        painter = QPainter(self)
+        painter.fillRect(event.rect(), self._color)
+        painter.end()
+
+
 class MainWindow(QMainWindow):
     """The one window.
 
@@ -85,25 +108,31 @@ class MainWindow(QMainWindow):
     closing = Signal()
     first_painted = Signal()
 
-    def __init__(self, theme: Theme, parts: Parts) -> None:
+    def __init__(self, theme: Theme) -> None:
         super().__init__()
         self.theme = theme
         self._painted = False
-        self._menus: dict[str, QMenu] = {}
-        self.parts = parts
         self.setObjectName("mainWindow")
         self.setWindowTitle("First Token")
         self.setMinimumSize(*MINIMUM_SIZE_PX)
         self.resize(*DEFAULT_SIZE_PX)
-        self.toolbar = Toolbar(theme, parts.model, self)
+        self.toolbar = Toolbar(theme, self)
         self.notices = NoticeBar(theme, self)
         self._splitter = PanelSplitter("mainSplitter", self)
-        parts.sidebar.setMinimumWidth(SIDEBAR_LEAST_PX)
-        parts.chat.setMinimumWidth(CHAT_LEAST_PX)
-        parts.metrics.setMinimumWidth(METRICS_LEAST_PX)
-        sizes_px = (SIDEBAR_PX, DEFAULT_SIZE_PX[0] - SIDEBAR_PX - METRICS_PX, METRICS_PX)
-        self._splitter.place(parts.sidebar, parts.chat, parts.metrics, sizes_px)
-        self._place()
+        colors = theme.colors
+        self._splitter.place(
+            Ground(colors.sidebar, SIDEBAR_LEAST_PX),
+            Ground(colors.page, CHAT_LEAST_PX),
+            Ground(colors.window, METRICS_LEAST_PX),
+            sizes_px=(SIDEBAR_PX, DEFAULT_SIZE_PX[0] - SIDEBAR_PX - METRICS_PX, METRICS_PX),
+        )
+        self._lay_out()
+
+    def place(self, parts: Parts) -> None:
+        """Put the panels on their grounds."""
+        self.parts = parts
+        self.toolbar.place_model(parts.model)
+        self._splitter.replace(parts.sidebar, parts.chat, parts.metrics)
         self.toolbar.sidebar_button.clicked.connect(lambda: self.toggle(parts.sidebar))
         self.toolbar.metrics_button.clicked.connect(lambda: self.toggle(parts.metrics))
 
@@ -117,16 +146,13 @@ class MainWindow(QMainWindow):
         """Show a panel that is hidden, or hide it."""
         self._splitter.toggle(panel)
 
-    def add_menu_action(self, menu: str, text: str, name: str, keys: QKeySequence | None = None) -> QAction:
-        """Add an entry to the menu called `menu` (made if it is not there) and return it."""
-        if menu not in self._menus:
-            self._menus[menu] = self.menuBar().addMenu(menu)
-        action = QAction(text, self)
-        action.setObjectName(name)
-        if keys is not None:
-            action.setShortcut(keys)
-        self._menus[menu].addAction(action)
-        return action
+    def toggle_full_screen(self) -> None:
+        """Fill the screen, or go back."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
+
+    def toggle_maximized(self) -> None:
+        """Make the window as large as the desktop allows, or as it was."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowMaximized)
 
     def saved_layout(self) -> bytes:
         """Return sizes and positions of window and panels."""
@@ -149,7 +175,7 @@ class MainWindow(QMainWindow):
             self._painted = True
             self.first_painted.emit()
 
-    def _place(self) -> None:
+    def _lay_out(self) -> None:
         content = QWidget(self)
         column = QVBoxLayout(content)
         column.setContentsMargins(0, 0, 0, 0)

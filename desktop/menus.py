@@ -1,12 +1,17 @@
-"""The menu bar: the standard items in their places, with the platform's own shortcuts."""
+"""The menu bar: the standard items in their places, with the platform's own shortcuts.
+
+The titles come with the window, the entries once there is something behind them.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import msgspec
-from PySide6.QtCore import QCoreApplication
-from PySide6.QtGui import QAction, QKeySequence
+from PySide6.QtCore import QCoreApplication, QEvent, QKeyCombination
+from PySide6.QtGui import QAction, QKeyEvent, QKeySequence
+from PySide6.QtWidgets import QApplication, QMenu
 
 from desktop.main_window import MainWindow
 
@@ -39,39 +44,123 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     about: Callable[[], None]
 
 
-def build_menus(window: MainWindow, commands: Commands) -> None:
-    """Fill the menu bar of `window`."""
-    chat, view, model = tr("&Chat"), tr("&View"), tr("&Model")
+class Menu:
+    """One menu of the bar, being filled."""
 
-    def add(menu: str, text: str, name: str, run: Callable[[], None], keys: QKeySequence | None = None) -> QAction:
-        action = window.add_menu_action(menu, text, name, keys)
-        action.triggered.connect(run)
+    def __init__(self, menu: QMenu) -> None:
+        self._menu = menu
+
+    def add(self, text: str, name: str, run: Callable[[], object], *keys: QKeySequence | Keys | str) -> QAction:
+        """Add an entry with its shortcuts, the first of which it shows."""
+        action = QAction(text, self._menu)
+        action.setObjectName(name)
+        action.setShortcuts(list(dict.fromkeys(shortcut for key in keys for shortcut in _shortcuts(key))))
+        action.setMenuRole(QAction.MenuRole.NoRole)  # Else macOS guesses by the text, in whatever language.
+        action.triggered.connect(lambda _checked: run())
+        self._menu.addAction(action)
         return action
 
-    add(chat, tr("New chat"), "newChatAction", commands.new_chat, QKeySequence(Keys.New))
-    add(chat, tr("Search chats"), "searchChatsAction", commands.search_chats, QKeySequence("Ctrl+Shift+F"))
-    add(chat, tr("Find in this chat"), "findAction", commands.find, QKeySequence(Keys.Find))
-    add(chat, tr("System prompt and sampling…"), "chatSettingsAction", commands.chat_settings)
-    add(chat, tr("Export this chat…"), "exportChatAction", commands.export_chat, QKeySequence(Keys.SaveAs))
-    add(chat, tr("Export all chats…"), "exportAllAction", commands.export_all)
-    add(chat, tr("Import chats…"), "importAction", commands.import_chats)
-    close = add(chat, tr("Close window"), "closeAction", lambda: _close(window), QKeySequence(Keys.Close))
-    quit_action = add(chat, tr("Quit First Token"), "quitAction", lambda: _close(window), QKeySequence(Keys.Quit))
-    add(view, tr("Show or hide chats"), "toggleSidebarAction", commands.toggle_sidebar, QKeySequence("Ctrl+Shift+L"))
-    add(view, tr("Show or hide figures"), "toggleMetricsAction", commands.toggle_metrics, QKeySequence("Ctrl+Shift+M"))
-    add(view, tr("Larger text"), "largerTextAction", commands.larger_text, QKeySequence(Keys.ZoomIn))
-    add(view, tr("Smaller text"), "smallerTextAction", commands.smaller_text, QKeySequence(Keys.ZoomOut))
-    add(view, tr("Usual text size"), "usualTextAction", commands.usual_text, QKeySequence("Ctrl+0"))
-    add(model, tr("Choose model"), "chooseModelAction", commands.choose_model, QKeySequence("Ctrl+M"))
-    add(model, tr("Unload model"), "unloadModelAction", commands.unload_model)
-    settings = add(chat, tr("Settings…"), "settingsAction", commands.settings, QKeySequence(Keys.Preferences))
-    about = add(tr("&Help"), tr("About First Token"), "aboutAction", commands.about)
-    # macOS moves these three into the application's own menu, where people look for them.
-    settings.setMenuRole(QAction.MenuRole.PreferencesRole)
+    def add_line(self) -> None:
+        """Begin another group."""
+        self._menu.addSeparator()
+
+
+def add_titles(window: MainWindow, platform: str = sys.platform) -> None:
+    """Put the menus' titles into the menu bar."""
+    titles = {
+        "fileMenu": tr("&File"),
+        "editMenu": tr("&Edit"),
+        "viewMenu": tr("&View"),
+        "modelMenu": tr("&Model"),
+        "windowMenu": tr("&Window"),
+        "helpMenu": tr("&Help"),
+    }
+    for name, title in titles.items():
+        if name != "windowMenu" or platform == "darwin":  # Other platforms have all of it in the title bar.
+            window.menuBar().addMenu(title).setObjectName(name)
+
+
+def build_menus(window: MainWindow, commands: Commands, platform: str = sys.platform) -> None:
+    """Fill the menu bar of `window`, whose titles are there."""
+
+    def menu(name: str) -> Menu:
+        (found,) = window.menuBar().findChildren(QMenu, name)
+        return Menu(found)
+
+    _fill_file(menu("fileMenu"), commands, window)
+    _fill_edit(menu("editMenu"), commands)
+    _fill_view(menu("viewMenu"), commands, window)
+    _fill_model(menu("modelMenu"), commands)
+    if platform == "darwin":
+        _fill_window(menu("windowMenu"), window)
+    about = menu("helpMenu").add(tr("About First Token"), "aboutAction", commands.about)
     about.setMenuRole(QAction.MenuRole.AboutRole)
-    quit_action.setMenuRole(QAction.MenuRole.QuitRole)
-    close.setMenuRole(QAction.MenuRole.NoRole)
 
 
-def _close(window: MainWindow) -> None:
-    window.close()
+def _fill_file(menu: Menu, commands: Commands, window: MainWindow) -> None:
+    menu.add(tr("New chat"), "newChatAction", commands.new_chat, Keys.New)
+    menu.add_line()
+    menu.add(tr("Import chats…"), "importAction", commands.import_chats, Keys.Open)
+    menu.add(tr("Export this chat…"), "exportChatAction", commands.export_chat, Keys.SaveAs)
+    menu.add(tr("Export all chats…"), "exportAllAction", commands.export_all)
+    menu.add_line()
+    menu.add(tr("Close window"), "closeAction", window.close, Keys.Close)
+    leave = menu.add(tr("Quit First Token"), "quitAction", window.close, Keys.Quit)
+    # macOS moves this one, the settings and "About" into the app's own menu, where people look for them.
+    leave.setMenuRole(QAction.MenuRole.QuitRole)
+
+
+def _fill_edit(menu: Menu, commands: Commands) -> None:
+    menu.add(tr("Undo"), "undoAction", lambda: _press(Keys.Undo), Keys.Undo)
+    menu.add(tr("Redo"), "redoAction", lambda: _press(Keys.Redo), Keys.Redo)
+    menu.add_line()
+    menu.add(tr("Cut"), "cutAction", lambda: _press(Keys.Cut), Keys.Cut)
+    menu.add(tr("Copy"), "copyAction", lambda: _press(Keys.Copy), Keys.Copy)
+    menu.add(tr("Paste"), "pasteAction", lambda: _press(Keys.Paste), Keys.Paste)
+    menu.add(tr("Select all"), "selectAllAction", lambda: _press(Keys.SelectAll), Keys.SelectAll)
+    menu.add_line()
+    menu.add(tr("Find in this chat"), "findAction", commands.find, Keys.Find)
+    menu.add(tr("Search chats"), "searchChatsAction", commands.search_chats, "Ctrl+Shift+F")
+    menu.add_line()
+    settings = menu.add(tr("Settings…"), "settingsAction", commands.settings, Keys.Preferences, "Ctrl+,")
+    settings.setMenuRole(QAction.MenuRole.PreferencesRole)
+
+
+def _fill_view(menu: Menu, commands: Commands, window: MainWindow) -> None:
+    menu.add(tr("Show or hide chats"), "toggleSidebarAction", commands.toggle_sidebar, "Ctrl+Shift+L")
+    menu.add(tr("Show or hide figures"), "toggleMetricsAction", commands.toggle_metrics, "Ctrl+Shift+M")
+    menu.add_line()
+    menu.add(tr("Larger text"), "largerTextAction", commands.larger_text, Keys.ZoomIn, "Ctrl+=")
+    menu.add(tr("Smaller text"), "smallerTextAction", commands.smaller_text, Keys.ZoomOut)
+    menu.add(tr("Usual text size"), "usualTextAction", commands.usual_text, "Ctrl+0")
+    menu.add_line()
+    menu.add(tr("Full screen"), "fullScreenAction", window.toggle_full_screen, Keys.FullScreen)
+
+
+def _fill_model(menu: Menu, commands: Commands) -> None:
+    menu.add(tr("Choose model"), "chooseModelAction", commands.choose_model, "Ctrl+L")
+    menu.add(tr("Unload model"), "unloadModelAction", commands.unload_model)
+    menu.add_line()
+    menu.add(tr("System prompt and sampling…"), "chatSettingsAction", commands.chat_settings, "Ctrl+Shift+P")
+
+
+def _fill_window(menu: Menu, window: MainWindow) -> None:
+    menu.add(tr("Minimize"), "minimizeAction", window.showMinimized, "Ctrl+M")
+    menu.add(tr("Zoom"), "zoomAction", window.toggle_maximized)
+
+
+def _shortcuts(key: QKeySequence | Keys | str) -> list[QKeySequence]:
+    """Return the platform's keys for a standard action (it may have none), or the one that is named."""
+    return QKeySequence.keyBindings(key)[:1] if isinstance(key, Keys) else [QKeySequence(key)]
+
+
+def _press(key: Keys) -> None:
+    """Do in whatever has the keyboard focus what its own shortcut would do."""
+    focused = QApplication.focusWidget()
+    bindings = QKeySequence.keyBindings(key)
+    if focused is None or not bindings:
+        return
+    combination: QKeyCombination = bindings[0][0]  # type: ignore[index] # Missing from PySide6's own types.
+    for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
+        event = QKeyEvent(kind, combination.key(), combination.keyboardModifiers())
+        QCoreApplication.sendEvent(focused, event)

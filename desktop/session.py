@@ -13,7 +13,8 @@ from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
-from desktop.state.preferences import PreferencesState, WindowMemory
+from desktop.state.preferences import PreferencesState
+from desktop.state.remembered import WindowMemory
 from desktop.state.settings_state import SettingsState
 from desktop.state.storage import Storage
 from desktop.tasks import Tasks

@@ -7,7 +7,8 @@ from PySide6.QtWidgets import QCheckBox, QHBoxLayout, QLabel, QPushButton, QWidg
 
 from desktop.settings.appearance_picker import AppearancePicker
 from desktop.settings.page import Page
-from desktop.state.preferences import Preferences, PreferencesState
+from desktop.state.preferences import PreferencesState
+from desktop.state.remembered import Preferences
 from desktop.theme.colors import Appearance
 from desktop.theme.fonts import MAX_SCALE, MIN_SCALE
 from desktop.theme.theme import Theme

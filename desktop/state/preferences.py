@@ -1,60 +1,21 @@
-"""How the user likes the window to look, and where it was left; kept in the chat database."""
+"""What is remembered of the window between two starts, kept in the chat database."""
 
 from __future__ import annotations
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
 
+from desktop.state.remembered import (
+    PREFERENCES_NAME,
+    WINDOW_NAME,
+    Preferences,
+    WindowMemory,
+    memory_from,
+    preferences_from,
+)
 from desktop.state.storage import Storage
 from desktop.tasks import Tasks
-from desktop.theme.colors import Appearance
-from desktop.theme.fonts import MAX_SCALE, MIN_SCALE, SCALE_STEP
 from runtime.store.opening import OpenedStore
-from runtime.values.chat import ChatId
-
-PREFERENCES_NAME = "preferences"
-WINDOW_NAME = "window"
-UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
-
-
-class Preferences(msgspec.Struct, frozen=True, kw_only=True):
-    """What the user chose.
-
-    Attributes:
-        appearance: light, dark, high contrast, or as the system has it.
-        text_scale: times the usual size of text, from `MIN_SCALE` to `MAX_SCALE`.
-        reduced_motion: whether nothing should move by itself.
-    """
-
-    appearance: Appearance = Appearance.SYSTEM
-    text_scale: float = 1.0
-    reduced_motion: bool = False
-
-    def with_larger_text(self, steps: int = 1) -> Preferences:
-        """Return these with text `steps` steps larger (smaller, if negative), as far as there is any."""
-        return msgspec.structs.replace(self, text_scale=_within_bounds(self.text_scale + steps * SCALE_STEP))
-
-    def with_usual_text(self) -> Preferences:
-        """Return these with text of the usual size."""
-        return msgspec.structs.replace(self, text_scale=1.0)
-
-
-class WindowMemory(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the window was left.
-
-    Attributes:
-        geometry: place and size of the window, in Qt's own form.
-        layout: sizes of the panels and which were shown.
-        chat_id: the chat that was open; None for a new one.
-        model_name: the model that was chosen last; None before the first.
-        new_draft: what was written and not sent where there was no chat yet to keep it.
-    """
-
-    geometry: bytes = b""
-    layout: bytes = b""
-    chat_id: ChatId | None = None
-    model_name: str | None = None
-    new_draft: str = ""
 
 
 class PreferencesState(QObject):
@@ -82,8 +43,8 @@ class PreferencesState(QObject):
         looks, window = await self._storage.run(
             lambda opened: (opened.store.ui_state.get(PREFERENCES_NAME), opened.store.ui_state.get(WINDOW_NAME))
         )
-        self.memory = _memory_from(window or b"")
-        self._show(_preferences_from(looks or b""))
+        self.memory = memory_from(window or b"")
+        self._show(preferences_from(looks or b""))
 
     def choose(self, preferences: Preferences) -> None:
         """Take other preferences: at once for the window, and for the next start."""
@@ -112,22 +73,3 @@ class PreferencesState(QObject):
         if preferences != self.preferences:
             self.preferences = preferences
             self.changed.emit(preferences)
-
-
-def _within_bounds(scale: float) -> float:
-    return round(min(MAX_SCALE, max(MIN_SCALE, scale)), 2)
-
-
-def _preferences_from(content: bytes) -> Preferences:
-    try:
-        read = msgspec.json.decode(content, type=Preferences)
-    except UNREADABLE:
-        return Preferences()
-    return msgspec.structs.replace(read, text_scale=_within_bounds(read.text_scale))
-
-
-def _memory_from(content: bytes) -> WindowMemory:
-    try:
-        return msgspec.json.decode(content, type=WindowMemory)
-    except UNREADABLE:
-        return WindowMemory()

@@ -50,18 +50,34 @@ class PanelSplitter(QWidget):
         super().__init__(parent)
         self._splitter = HairlineSplitter(self)
         self._splitter.setObjectName(name)
+        self._panels: tuple[QWidget, ...] = ()
         self._wanted: dict[QWidget, bool] = {}
         self._middle: QWidget | None = None
         self._asked_for_last: QWidget | None = None
 
     def place(self, leading: QWidget, middle: QWidget, trailing: QWidget, sizes_px: tuple[int, int, int]) -> None:
         """Put the panels in; each has its least width already."""
-        for panel in (leading, middle, trailing):
+        self._panels = (leading, middle, trailing)
+        for panel in self._panels:
             self._splitter.addWidget(panel)
         self._splitter.setStretchFactor(1, 1)
         self._splitter.setSizes(list(sizes_px))
         self._wanted = {leading: True, trailing: True}
         self._middle = middle
+        self._fold()
+
+    def replace(self, leading: QWidget, middle: QWidget, trailing: QWidget) -> None:
+        """Put other panels where the ones before were; those are no longer needed."""
+        wanted = list(self._wanted.values())
+        panels = (leading, middle, trailing)
+        for index, (before, panel) in enumerate(zip(self._panels, panels, strict=True)):
+            panel.setMinimumWidth(before.minimumWidth())
+            self._splitter.replaceWidget(index, panel)
+            before.deleteLater()
+        self._panels = panels
+        self._wanted = dict(zip((leading, trailing), wanted, strict=True))
+        self._middle = middle
+        self._asked_for_last = None
         self._fold()
 
     @property

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 
 from runtime.store.database import Database
 
@@ -28,3 +31,17 @@ class UiState:
         """Forget a name; one that is not there is no error."""
         with self._database.transaction():
             self._database.write("DELETE FROM ui_state WHERE name = ?", (name,))
+
+
+def peek(file: Path, names: Sequence[str]) -> dict[str, bytes]:
+    """Return what was kept under `names`, read without opening the store; nothing where that is not to be had at once.
+
+    For what has to be known before anything else, such as where the window was. Never waits, never writes.
+    """
+    marks = ", ".join("?" * len(names))
+    try:
+        with closing(sqlite3.connect(f"{file.absolute().as_uri()}?mode=ro", uri=True, timeout=0)) as connection:
+            rows = connection.execute(f"SELECT name, value FROM ui_state WHERE name IN ({marks})", names)  # noqa: S608 - marks only
+            return {name: value for name, value in rows if isinstance(name, str) and isinstance(value, bytes)}
+    except sqlite3.Error:
+        return {}

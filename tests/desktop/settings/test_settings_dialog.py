@@ -32,7 +32,7 @@ from desktop.settings.page import Page
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
 from desktop.state.installed_state import InstalledState
-from desktop.state.preferences import PREFERENCES_NAME
+from desktop.state.remembered import PREFERENCES_NAME
 from desktop.state.settings_state import SettingsState
 from desktop.theme.colors import DARK, HIGH_CONTRAST, Appearance
 from runtime.config.paths import AppPaths, app_paths

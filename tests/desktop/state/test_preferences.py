@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 from pytestqt.qtbot import QtBot
 
-from desktop.state.preferences import PREFERENCES_NAME, WINDOW_NAME, Preferences, PreferencesState, WindowMemory
+from desktop.state.preferences import PreferencesState
+from desktop.state.remembered import PREFERENCES_NAME, WINDOW_NAME, Preferences, WindowMemory
 from desktop.theme.colors import Appearance
 from desktop.theme.fonts import MAX_SCALE, MIN_SCALE
 from runtime.store.opening import FILE_NAME

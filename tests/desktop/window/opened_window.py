@@ -22,6 +22,7 @@ from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
 from desktop.app import Desktop
 from desktop.chat.transcript.message_buttons import MessageButtons
 from desktop.chat.transcript.message_view import MessageView
+from desktop.first_paint import FirstPaint
 from desktop.state.engine_state import EngineStatus, Loading, NoModel
 from desktop.widgets.icon_button import IconButton
 from runtime.config.paths import AppPaths, app_paths
@@ -82,8 +83,11 @@ class OpenedWindow:
         return found
 
     def find_control(self, name: str) -> QWidget:
-        """Return the one control of that name, whatever it is."""
-        return self.find(QWidget, name)
+        """Return the control of that name, whatever it is; where there are several, the one that can be seen."""
+        found = self.widget.findChildren(QWidget, name)
+        shown = [control for control in found if control.isVisible()] or found
+        assert len(shown) == 1, f"{len(shown)} controls called {name}"
+        return shown[0]
 
     def text_of(self, name: str) -> str:
         """Return what a label says; nothing where it is hidden."""
@@ -124,6 +128,13 @@ class OpenedWindow:
     def message_view(self, number: int) -> MessageView:
         """Return what the transcript was told of message `number` last."""
         return self.desktop.chat_panel.transcript.messages.items[number].view
+
+    async def token_times_ms(self) -> tuple[float, ...]:
+        """Return when the tokens of the last reply came, from the database."""
+        number = self.path[-1].id
+        stats = await self.states.storage.run(lambda opened: opened.store.messages.stats_of(number))
+        assert stats is not None
+        return stats.token_times_ms
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that hold models."""
@@ -232,7 +243,7 @@ class Home:
     async def open(self, *, waits: bool = True) -> AsyncIterator[OpenedWindow]:
         """Open the window, wait until the model is loaded (unless told not to), and close it in the end."""
         application = cast("QApplication", QGuiApplication.instance())
-        desktop = Desktop(application, asyncio.get_running_loop(), self.paths)
+        desktop = Desktop(FirstPaint(application, self.paths), asyncio.get_running_loop(), self.paths)
         window = OpenedWindow(desktop)
         session = asyncio.ensure_future(desktop.session.run())
         try:
