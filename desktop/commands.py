@@ -22,6 +22,7 @@ from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
 from desktop.state.chat_settings_state import ChatSettingsState
+from desktop.state.engine_state import EngineStatus, LoadFailed
 from desktop.state.transfer_state import ExportFormat, TransferState
 from desktop.theme.theme import Theme
 from desktop.widgets.question import ask
@@ -50,6 +51,7 @@ class WindowCommands(QObject):
         self._model_button = model_button
         self._paths = paths
         self._settings_dialog: SettingsDialog | None = None
+        self._load_failure = ""
         self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
         self._transfer = TransferState(states.storage, states.chats, self)
         self._connect_panels()
@@ -85,6 +87,7 @@ class WindowCommands(QObject):
     def _connect_states(self) -> None:
         states = self._states
         states.tasks.failed.connect(self._show_error)
+        states.engine.status_changed.connect(self._show_load_failure)
         states.chat.chats_changed.connect(lambda: states.tasks.start(states.chats.refresh(), "list the chats"))
         states.chat.chat_changed.connect(lambda chat: self._sidebar.show_chat(chat.id if chat is not None else None))
         states.chat.message_deleted.connect(self._offer_message_back)
@@ -253,6 +256,16 @@ class WindowCommands(QObject):
             self.tr("Runs language models on this machine and shows what inference costs. Nothing leaves the machine.")
         )
         box.open()
+
+    def _show_load_failure(self, status: EngineStatus) -> None:
+        """Say under the model button why a model did not load, until the next one is loading."""
+        match status:
+            case LoadFailed(error=error):
+                self._load_failure = f"{error.what} {error.next_step}"
+                self._window.notices.show_error(self._load_failure)
+            case _ if self._load_failure:
+                self._window.notices.take_back(self._load_failure)
+                self._load_failure = ""
 
     def _show_error(self, error: FirstTokenError) -> None:
         match error:

@@ -13,7 +13,7 @@ from desktop.chat.message_words import message_view, progress_text
 from desktop.chat.transcript.transcript_view import TranscriptView
 from desktop.chat.welcome import Welcome
 from desktop.state.chat_state import ChatState
-from desktop.state.engine_state import EngineState, EngineStatus, Loading, Serving
+from desktop.state.engine_state import EngineState, EngineStatus, Loading, Serving, short_name
 from desktop.state.metrics_state import MetricsState
 from desktop.tasks import Tasks
 from desktop.theme.theme import Theme
@@ -184,7 +184,7 @@ class ChatPanel(QWidget):
         progress = self._metrics.figures.prompt_progress
         match self._engine.status:
             case Loading(name=name):
-                return self.tr("Loading {name}…").format(name=name)
+                return self.tr("Loading {name}…").format(name=short_name(name))
             case Serving() if progress is not None:
                 return progress_text(progress)
             case _:

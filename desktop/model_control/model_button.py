@@ -8,7 +8,7 @@ from PySide6.QtCore import QRectF, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QMenu, QSizePolicy, QWidget
 
-from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, Loading, NoModel, Serving
+from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, Loading, NoModel, Serving, short_name
 from desktop.state.installed_state import Choice, InstalledState
 from desktop.theme.theme import Theme
 from runtime.values.model import LoadedModel
@@ -81,16 +81,19 @@ class ModelButton(QAbstractButton):
         """Show the models that can be chosen."""
         self.menu_about_to_open.emit()
         menu = QMenu(self)
-        menu.setObjectName("modelMenu")
+        menu.setObjectName("modelListMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        for choice in self._installed.choices:
-            self._add_choice(menu, choice)
+        for number, choice in enumerate(self._installed.choices, start=1):
+            self._add_choice(menu, choice, f"loadModelAction{number}")
         menu.addSeparator()
-        menu.addAction(self.tr("Open model file…"), self._choose_file)
-        menu.addAction(self.tr("Open model folder…"), self._choose_folder)
+        menu.addAction(self.tr("Open model file…"), self._choose_file).setObjectName("openModelFileAction")
+        menu.addAction(self.tr("Open model folder…"), self._choose_folder).setObjectName("openModelFolderAction")
         menu.addSeparator()
-        unload = menu.addAction(self.tr("Unload model"), self.unload_requested.emit)
-        unload.setEnabled(isinstance(self._engine.status, Serving))
+        is_loading = isinstance(self._engine.status, Loading)
+        label = self.tr("Stop loading") if is_loading else self.tr("Unload model")
+        unload = menu.addAction(label, self.unload_requested.emit)
+        unload.setObjectName("unloadModelMenuAction")
+        unload.setEnabled(isinstance(self._engine.status, Serving | Loading))
         menu.setMinimumWidth(self.width())
         menu.popup(self.mapToGlobal(self.rect().bottomLeft()))
 
@@ -133,9 +136,12 @@ class ModelButton(QAbstractButton):
             case NoModel():
                 text, tip = self.tr("Choose a model"), self.tr("No model is loaded.")
             case Loading(name=name):
-                text, tip = self.tr("Loading {name}…").format(name=name), ""
+                text, tip = self.tr("Loading {name}…").format(name=short_name(name)), name
             case LoadFailed(name=name, error=error):
-                text, tip = self.tr("{name} did not load").format(name=name), f"{error.what} {error.next_step}"
+                text, tip = (
+                    self.tr("{name} did not load").format(name=short_name(name)),
+                    f"{error.what} {error.next_step}",
+                )
             case Serving(model=model):
                 text, tip = self._model_text(model), self._model_tip(model)
         self.setText(text)
@@ -153,13 +159,14 @@ class ModelButton(QAbstractButton):
             return self.tr("A tiny model that ships with the app to show how inference works. Choose a real one here.")
         return self.tr("{name}, on {device}").format(name=model.name, device=model.device)
 
-    def _add_choice(self, menu: QMenu, choice: Choice) -> None:
+    def _add_choice(self, menu: QMenu, choice: Choice, name: str) -> None:
         quantization = choice.quantization.name if choice.quantization else "–"
         demo = self.tr(" (demo)") if choice.is_demo else ""
         action = menu.addAction(
             f"{choice.name}{demo}\t{quantization} · {bytes_text(choice.size_bytes)}",
             lambda: self.load_requested.emit(choice.name),
         )
+        action.setObjectName(name)
         action.setCheckable(True)
         action.setChecked(choice.name == self._engine.model_name)
         action.setEnabled(not choice.problem)

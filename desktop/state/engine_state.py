@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -14,6 +16,8 @@ from runtime.values.generation import GenerateRequest
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
+
+log = logging.getLogger("first-token")
 
 NEXT_STEP_AFTER_BUG = "This is a bug of First Token; its log has the detail. Try again, or another model."
 
@@ -45,6 +49,11 @@ class LoadFailed(msgspec.Struct, frozen=True):
 EngineStatus = NoModel | Loading | Serving | LoadFailed
 
 
+def short_name(name: str) -> str:
+    """Return the last part of a model's name or path: what there is room for."""
+    return Path(name).name or name
+
+
 class EngineState(QObject):
     """Knows which model answers.
 
@@ -62,7 +71,7 @@ class EngineState(QObject):
         self._choose = choose
         self.status: EngineStatus = NoModel()
         self.model_name: str | None = None
-        self._loading: object | None = None
+        self._loading: asyncio.Future[EngineStatus] | None = None
         self._settled = asyncio.Event()
 
     @property
@@ -73,26 +82,35 @@ class EngineState(QObject):
     async def load(self, name: str) -> None:
         """Load the model called `name` in place of the one that is loaded; how it ends is in `status`.
 
-        Where another load has been asked for meanwhile, that one's end counts.
+        A model that is still being loaded is given up.
         """
+        self._give_up_loading()
         self.model_name = name
-        loading = self._loading = object()
-
-        def show(status: EngineStatus) -> None:
-            if self._loading is loading:
+        self._set(Loading(name, 0.0))
+        loading = self._loading = asyncio.ensure_future(self._load(name))
+        try:
+            status = await loading
+        except asyncio.CancelledError:
+            if loading is self._loading:
+                raise
+        else:
+            if loading is self._loading:
                 self._set(status)
 
-        show(Loading(name, 0.0))
+    async def _load(self, name: str) -> EngineStatus:
         try:
             chosen = await asyncio.to_thread(self._choose, name)
-            model = await self._client.load(chosen, lambda fraction: show(Loading(name, fraction)))
+            return Serving(await self._client.load(chosen, lambda fraction: self._set(Loading(name, fraction))))
         except UserFacingError as error:
-            show(LoadFailed(name, error))
+            return LoadFailed(name, error)
         except InternalError as error:
-            show(LoadFailed(name, EngineUnavailableError(f"{error.what}", NEXT_STEP_AFTER_BUG, detail=error.detail)))
-            raise
-        else:
-            show(Serving(model))
+            log.exception("a bug while %s was loaded", name)
+            return LoadFailed(name, EngineUnavailableError(error.what, NEXT_STEP_AFTER_BUG, detail=error.detail))
+
+    def _give_up_loading(self) -> None:
+        loading, self._loading = self._loading, None
+        if loading is not None:
+            loading.cancel()
 
     async def ready(self) -> LoadedModel:
         """Return the model that answers, waiting while one is being loaded.
@@ -112,7 +130,7 @@ class EngineState(QObject):
 
     async def unload(self) -> None:
         """Give the model's memory back."""
-        self._loading = None
+        self._give_up_loading()
         await self._client.unload()
         self._set(NoModel())
 

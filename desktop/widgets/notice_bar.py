@@ -68,6 +68,11 @@ class NoticeBar(QWidget):
         self._action.show()
         self._timer.start()
 
+    def take_back(self, text: str) -> None:
+        """Take the notice away if it is still this one: what it said no longer holds."""
+        if self._text.text() == text:
+            self.dismiss()
+
     def dismiss(self) -> None:
         """Take the notice away."""
         self._timer.stop()
