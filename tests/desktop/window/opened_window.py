@@ -138,7 +138,8 @@ class OpenedWindow:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that hold models."""
-        return [p for p in psutil.Process().children(recursive=True) if "--worker" in p.cmdline()]
+        found = psutil.Process().children(recursive=True)
+        return [p for p in found if p.status() != psutil.STATUS_ZOMBIE and "--worker" in p.cmdline()]
 
     @property
     def notice(self) -> str:
