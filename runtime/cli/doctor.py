@@ -20,10 +20,11 @@ from runtime.config.paths import AppPaths
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import FirstTokenError, error_from
 from runtime.values.generation import Failed, Finished, GenerateRequest
+from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import TextPrompt
 from runtime.values.sampling import GREEDY
-from runtime.values.wording import bytes_text
+from runtime.values.wording import bandwidth_text, bytes_text
 
 if TYPE_CHECKING:
     from runtime.cli.parser import Commands
@@ -59,6 +60,7 @@ class EngineCheck(msgspec.Struct, frozen=True, kw_only=True):
     device: str
     advice: str
     problem: str
+    bandwidth: MemoryBandwidth | None = None
 
 
 class Folder(msgspec.Struct, frozen=True):
@@ -137,11 +139,11 @@ def check_engine(name: EngineName, paths: AppPaths) -> EngineCheck:
         return msgspec.structs.replace(check, problem="not installed")
     try:
         with asyncio.Runner() as runner:
-            model = runner.run(_evaluate(name, paths))
+            model, bandwidth = runner.run(_evaluate(name, paths))
     except FirstTokenError as error:
         return msgspec.structs.replace(check, problem=str(error))
     device = f"{model.engine_version} on {model.device}"
-    return msgspec.structs.replace(check, evaluates=True, device=device, advice=model.advice or "")
+    return msgspec.structs.replace(check, evaluates=True, device=device, advice=model.advice or "", bandwidth=bandwidth)
 
 
 def installed_versions(distributions: tuple[str, ...]) -> str | None:
@@ -152,8 +154,8 @@ def installed_versions(distributions: tuple[str, ...]) -> str | None:
         return None
 
 
-async def _evaluate(name: EngineName, paths: AppPaths) -> LoadedModel:
-    """Generate a few tokens and return the model that did."""
+async def _evaluate(name: EngineName, paths: AppPaths) -> tuple[LoadedModel, MemoryBandwidth | None]:
+    """Generate a few tokens; return the model that did, and how fast its memory is."""
     model, settings = choose_model("demo", name.value, paths)
     client = make_supervisor()
     try:
@@ -170,7 +172,7 @@ async def _evaluate(name: EngineName, paths: AppPaths) -> LoadedModel:
             if isinstance(event, Failed):
                 raise error_from(event.error)
             if isinstance(event, Finished):
-                return loaded
+                return loaded, await client.measure_bandwidth()
         raise AssertionError("unreachable: a reply ends in a terminal event")
     finally:
         await client.close()
@@ -221,5 +223,11 @@ def report_lines(report: DoctorReport) -> list[str]:
 
 def _engine_line(engine: EngineCheck) -> str:
     if engine.evaluates:
-        return f"{engine.name:<12} works: {engine.device}"
+        return f"{engine.name:<12} works: {engine.device}{_memory_words(engine.bandwidth)}"
     return f"{engine.name:<12} {engine.versions} {'does not work: ' if engine.installed else ''}{engine.problem}"
+
+
+def _memory_words(bandwidth: MemoryBandwidth | None) -> str:
+    if bandwidth is None:
+        return ""
+    return f", reads memory at {bandwidth_text(bandwidth.bytes_per_second)} ({bandwidth.reader})"

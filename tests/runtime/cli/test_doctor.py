@@ -18,6 +18,7 @@ def test_both_engines_work_here_and_the_report_says_so() -> None:
     assert report.demo_model_present
     assert [engine.name for engine in report.engines if engine.evaluates] == ["mlx", "llamacpp"]
     assert all(engine.versions and engine.device and not engine.problem for engine in report.engines)
+    assert all(engine.bandwidth and engine.bandwidth.bytes_per_second > 1e8 for engine in report.engines)
     assert report.device.total_memory_bytes > 1_000_000_000
-    for word in ("platform", "memory", "mlx", "llamacpp", "works", "settings", "models"):
+    for word in ("platform", "memory", "mlx", "llamacpp", "works", "GB/s", "settings", "models"):
         assert word in text
