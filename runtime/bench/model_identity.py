@@ -15,6 +15,7 @@ import msgspec
 
 from runtime.bench.atomic_file import replace_file
 from runtime.library.gguf_spec import PART_NAME
+from runtime.library.local import FORMAT_OF
 from runtime.library.reader import read_spec
 from runtime.values.errors import ModelBrokenError
 from runtime.values.model import EngineName, ModelFormat, Quantization
@@ -99,27 +100,31 @@ def identify(name: str, path: Path, engine: EngineName, hashes: HashCache) -> Mo
         UserFacingError: it is missing or damaged.
     """
     sha256 = model_sha256(path, hashes)
+    bare = msgspec.structs.replace(unidentified(name, path, engine), sha256=sha256)
     if engine is EngineName.SCRIPTED:
-        return ModelIdentity(
-            name=name,
-            filename=path.name,
-            format=ModelFormat.SCRIPT,
-            sha256=sha256,
-            weights_bytes=0,
-            parameters=None,
-            quantization=None,
-            context_tokens=None,
-        )
+        return bare
     spec = read_spec(path)
-    return ModelIdentity(
-        name=name,
-        filename=path.name,
+    return msgspec.structs.replace(
+        bare,
         format=spec.format,
-        sha256=sha256,
         weights_bytes=spec.weights_bytes,
         parameters=spec.parameters,
         quantization=spec.quantization,
         context_tokens=spec.context_tokens,
+    )
+
+
+def unidentified(name: str, path: Path, engine: EngineName) -> ModelIdentity:
+    """Return what is known of a model that has not been read, or cannot be."""
+    return ModelIdentity(
+        name=name,
+        filename=path.name,
+        format=FORMAT_OF[engine],
+        sha256="",
+        weights_bytes=0,
+        parameters=None,
+        quantization=None,
+        context_tokens=None,
     )
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from enum import StrEnum
-from typing import assert_never
 
 import msgspec
 
@@ -196,22 +195,6 @@ def context_error(workload: Workload, model_name: str, context_tokens: int) -> I
         f" {context_tokens:,}.",
         "Choose a smaller depth or fewer tokens.",
     )
-
-
-def parallel_need(workloads: Sequence[Workload], *, serving: bool) -> int:
-    """Return for how many requests at once a model is loaded: 1, or for servings the most that any of them asks for."""
-    return max((one.concurrency for one in workloads if isinstance(one, Serving)), default=1) if serving else 1
-
-
-def is_serving(workload: Workload) -> bool:
-    """Return whether the workload needs a model that is loaded for several requests at once."""
-    match workload:
-        case Serving():
-            return True
-        case Prefill() | Decode() | ChatReply():
-            return False
-        case _:
-            assert_never(workload)
 
 
 def interleaved(workloads: Sequence[Workload], variants: int, repetitions: int, *, together: bool) -> Iterator[Step]:

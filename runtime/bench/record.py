@@ -79,9 +79,14 @@ class Sample(msgspec.Struct, frozen=True, kw_only=True):
     conditions: Conditions | None = None
 
     @property
+    def is_timed(self) -> bool:
+        """Whether the timed part has a rate; a reply that arrived all at once has none."""
+        return self.tokens > 0 and self.elapsed_ns > 0
+
+    @property
     def tokens_per_second(self) -> float:
-        """Rate of the timed part."""
-        return self.tokens * NS_PER_S / max(self.elapsed_ns, 1)
+        """Rate of the timed part; only where there is one."""
+        return self.tokens * NS_PER_S / self.elapsed_ns
 
 
 class Latency(msgspec.Struct, frozen=True, kw_only=True):
@@ -256,8 +261,9 @@ def row_of(
     roofline: RowRoofline | None = None,
 ) -> BenchRow:
     """Return the row that `samples`, possibly none, make."""
-    times = summarize([sample.elapsed_ns for sample in samples])
-    rates = summarize([sample.tokens_per_second for sample in samples])
+    timed = [sample for sample in samples if sample.is_timed]
+    times = summarize([sample.elapsed_ns for sample in timed])
+    rates = summarize([sample.tokens_per_second for sample in timed])
     conditions = conditions_together([one.conditions for one in samples if one.conditions is not None])
     workload, model = context.workload, context.model
     n_prompt, n_gen = _counts(workload, samples)
@@ -274,8 +280,8 @@ def row_of(
         stddev_ns=None if times is None or times.stddev is None else round(times.stddev),
         avg_ts=None if rates is None else rates.mean,
         stddev_ts=None if rates is None else rates.stddev,
-        samples_ns=tuple(sample.elapsed_ns for sample in samples),
-        samples_ts=tuple(sample.tokens_per_second for sample in samples),
+        samples_ns=tuple(sample.elapsed_ns for sample in timed),
+        samples_ts=tuple(sample.tokens_per_second for sample in timed),
         test=name_of(workload),
         status=status,
         error=error,
@@ -338,14 +344,15 @@ def _mean_parts(parts: Sequence[TtftParts]) -> TtftParts | None:
 
 
 def _serving(workload: Workload, samples: Sequence[Sample]) -> ServingFigures | None:
-    if not isinstance(workload, Serving) or not samples:
+    timed = [sample for sample in samples if sample.is_timed]
+    if not isinstance(workload, Serving) or not timed:
         return None
     rates = [rate for sample in samples for rate in sample.request_ts]
     return ServingFigures(
         concurrency=workload.concurrency,
-        generated_ts=fmean(one.generated_tokens * NS_PER_S / max(one.elapsed_ns, 1) for one in samples),
+        generated_ts=fmean(one.generated_tokens * NS_PER_S / one.elapsed_ns for one in timed),
         generated_ts_per_user=fmean(rates) if rates else None,
-        requests_per_second=fmean(one.requests * NS_PER_S / max(one.elapsed_ns, 1) for one in samples),
+        requests_per_second=fmean(one.requests * NS_PER_S / one.elapsed_ns for one in timed),
     )
 
 

@@ -17,7 +17,6 @@ from runtime.bench.plan import (
     context_error,
     fits_context,
     interleaved,
-    parallel_need,
     parse_depth,
     workloads_of,
 )
@@ -161,10 +160,3 @@ def test_every_repetition_of_every_workload_comes_once_and_no_variant_is_a_round
 
     assert len(set(steps)) == len(steps) == variants * repetitions * len(workloads)
     assert [step.repetition for step in steps] == sorted(step.repetition for step in steps)
-
-
-def test_a_model_is_loaded_for_as_many_requests_as_the_largest_serving_has() -> None:
-    workloads = (Prefill(8), Serving(8, 8, 2), Serving(8, 8, 4))
-
-    assert parallel_need(workloads, serving=True) == 4
-    assert parallel_need(workloads, serving=False) == 1
