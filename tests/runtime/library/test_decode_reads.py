@@ -6,6 +6,8 @@ from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from runtime.config.paths import assets_folder
 from runtime.library.decode_reads import active_weights_bytes, decode_reads
@@ -148,6 +150,42 @@ def test_experts_are_known_by_name_or_by_being_a_stack_of_as_many(name: str) -> 
     stack = (name, (8, 128, HIDDEN), 8_000)
 
     assert active_weights_bytes(made_up(EMBEDDING, MATRIX, stack, experts=Experts(2, 8))) == 101_000 + 2_000
+
+
+NAMES = (
+    "model.embed_tokens.weight",
+    "model.embed_tokens.scales",
+    "token_embd.weight",
+    "lm_head.weight",
+    "output.weight",
+    "model.layers.0.mlp.up_proj.weight",
+    "model.layers.99999.mlp.up_proj.weight",
+    "model.layers.1.mlp.switch_mlp.up_proj.weight",
+    "blk.1.ffn_up_exps.weight",
+    "blk.1.nextn.enorm.weight",
+    "",
+    ".",
+)
+tensors = st.builds(
+    TensorInfo,
+    name=st.sampled_from(NAMES),
+    dtype=st.just("F16"),
+    shape=st.lists(st.sampled_from([1, 8, VOCABULARY]), max_size=3).map(tuple),
+    size_bytes=st.integers(0, 10**6),
+    offset=st.just(0),
+)
+
+
+@given(
+    st.lists(tensors, max_size=8, unique_by=lambda tensor: tensor.name),
+    st.one_of(st.none(), st.builds(Experts, active=st.integers(1, 8), total=st.just(8))),
+)
+def test_whatever_the_table_holds_no_more_is_read_than_there_is(
+    table: list[TensorInfo], experts: Experts | None
+) -> None:
+    active = active_weights_bytes(msgspec.structs.replace(SPEC, tensors=tuple(table), experts=experts))
+
+    assert active is None or 0 <= active <= sum(tensor.size_bytes for tensor in table)
 
 
 @pytest.mark.parametrize(
