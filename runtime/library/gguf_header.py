@@ -21,7 +21,9 @@ from runtime.library.tensors import MAX_ELEMENTS, TensorInfo, check_layout
 
 MAGIC = b"GGUF"
 VERSIONS = (2, 3)
+FIRST_WINDOW_BYTES = 1 << 16
 WINDOW_BYTES = 1 << 20
+"""Read at a time; the first reads are smaller, because most headers are, and some are far away."""
 MAX_HEADER_BYTES = 256 << 20
 """The longest headers seen take 20 MB."""
 MAX_KEYS = 1 << 16
@@ -123,13 +125,14 @@ class _Cursor:
         self._stream = stream
         self._window = b""
         self._window_start = 0
+        self._window_bytes = FIRST_WINDOW_BYTES
 
     def take(self, count: int) -> bytes:
         """Return the next `count` bytes (at most `WINDOW_BYTES`)."""
         self._need(count)
         begin = self.position - self._window_start
         if begin < 0 or begin + count > len(self._window):
-            self._refill()
+            self._refill(count)
             begin = 0
         self.position += count
         return self._window[begin : begin + count]
@@ -172,7 +175,7 @@ class _Cursor:
         unpack = struct.Struct("<Q").unpack_from
         while count:
             self._need(8)
-            self._refill()
+            self._refill(8)
             window, index, last = self._window, 0, len(self._window) - 8
             while count and index <= last:
                 index += 8 + unpack(window, index)[0]
@@ -184,7 +187,7 @@ class _Cursor:
         unpack = struct.Struct("<Q").unpack_from
         while count:
             self._need(8)
-            self._refill()
+            self._refill(WINDOW_BYTES)
             window, index = self._window, 0
             while count and index + 8 <= len(window):
                 begin = index + 8
@@ -204,8 +207,9 @@ class _Cursor:
         if self.position + count > MAX_HEADER_BYTES:
             raise broken(self.path, "its header is longer than makes sense")
 
-    def _refill(self) -> None:
-        count = min(WINDOW_BYTES, self.size - self.position)
+    def _refill(self, least: int) -> None:
+        count = min(max(self._window_bytes, least), self.size - self.position)
+        self._window_bytes = min(2 * self._window_bytes, WINDOW_BYTES)
         self._window = read_at(self._stream, self.path, self.position, count)
         self._window_start = self.position
 

@@ -14,7 +14,18 @@ from typing import TYPE_CHECKING
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 from tests.hub.api import API_ROUTES, Refusal, access_refusal
-from tests.hub.faults import ClaimLength, CutAfter, Fault, Flip, IgnoreRange, StallAfter, Status, Throttle, WrongRange
+from tests.hub.faults import (
+    ClaimLength,
+    CutAfter,
+    Fault,
+    Flip,
+    IgnoreRange,
+    StallAfter,
+    Status,
+    Then,
+    Throttle,
+    WrongRange,
+)
 from tests.hub.hosted import HostedFile, is_lfs
 from tests.hub.state import HubServer, Request
 
@@ -103,6 +114,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.close_connection = claimed != size
         if self.command != "HEAD":
             self._send_body(file, first, last + 1, fault)
+        if isinstance(fault, Then):
+            fault.action()
 
     def _asked_for(self, size: int, fault: Fault | None) -> tuple[int, int]:
         asked = RANGE.fullmatch(self.headers.get("Range", ""))

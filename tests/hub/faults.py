@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 
@@ -61,7 +62,14 @@ class WrongRange:
     off_by: int
 
 
-Fault = CutAfter | StallAfter | Throttle | Status | Flip | ClaimLength | IgnoreRange | WrongRange
+@dataclass(frozen=True)
+class Then:
+    """Answer as ever, then do this: change a file, say, so that the next request meets another one."""
+
+    action: Callable[[], None]
+
+
+Fault = CutAfter | StallAfter | Throttle | Status | Flip | ClaimLength | IgnoreRange | WrongRange | Then
 
 
 @dataclass
