@@ -87,8 +87,14 @@ def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None 
         context_tokens=context_tokens,
         weights_bytes=spec.weights_bytes,
         kv_cache_bytes=kv_cache_bytes(spec, context_tokens, kv_cache_bits),
-        overhead_bytes=_overhead_bytes(spec),
+        overhead_bytes=working_memory_bytes(spec.hidden_size or 0, spec.vocabulary_size),
     )
+
+
+def working_memory_bytes(hidden_size: int, vocabulary_size: int) -> int:
+    """Return what a worker takes beside weights and KV cache."""
+    widest = max(vocabulary_size, ACTIVATIONS_PER_HIDDEN * hidden_size)
+    return PROCESS_BYTES + PREFILL_CHUNK_TOKENS * widest * FLOAT_BYTES
 
 
 def largest_context(spec: ModelSpec, available_bytes: int, kv_cache_bits: int | None = None) -> int:
@@ -169,11 +175,6 @@ def _element_bytes(spec: ModelSpec, bits: int | None) -> float:
         return GGUF_BLOCK_BYTES.get(bits, spec.kv_element_bytes)
     group_size = mlx_kv_group_size(spec)
     return spec.kv_element_bytes if group_size is None else bits / 8 + 2 * spec.kv_element_bytes / group_size
-
-
-def _overhead_bytes(spec: ModelSpec) -> int:
-    widest = max(spec.vocabulary_size, ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0))
-    return PROCESS_BYTES + PREFILL_CHUNK_TOKENS * widest * FLOAT_BYTES
 
 
 def _gb(count: int) -> str:
