@@ -93,6 +93,13 @@ def _allowed(address: str | float | None) -> str:
     return text if len(text) <= MAX_ADDRESS_CHARACTERS and _ALLOWED_ADDRESS.match(text) else ""
 
 
+def _plain(address: str) -> str:
+    """Return the address as a browser sends it: nothing in it that looks like something else, or turns text round."""
+    from markdown_it.common.normalize_url import normalizeLink  # noqa: PLC0415 - as above
+
+    return normalizeLink(address)
+
+
 def _with_addresses(run: Run) -> Iterator[Run]:
     """Yield a run with the web addresses written out in it as links."""
     end = 0
@@ -100,7 +107,7 @@ def _with_addresses(run: Run) -> Iterator[Run]:
         for match in _BARE_ADDRESS.finditer(run.text):
             address = _without_trailing_punctuation(match[0])
             yield Run(run.text[end : match.start()], run.style)
-            yield Run(address, run.style, _allowed(address))
+            yield Run(address, run.style, _allowed(_plain(address)))
             end = match.start() + len(address)
     yield Run(run.text[end:], run.style, run.address)
 

@@ -60,7 +60,8 @@ def _above_or_below(layout: TranscriptLayout, place: TextPlace, step: int) -> Te
         return None
     beside = _row(layout, neighbour)
     beside.measure(layout.items[neighbour.message].width_of(beside))
-    return TextPlace(*neighbour, beside.offset_at(QPointF(caret.x(), 1 if step > 0 else beside.height - 1)))
+    line = beside.caret_rect(0 if step > 0 else beside.length())
+    return TextPlace(*neighbour, beside.offset_at(QPointF(caret.x(), line.center().y())))
 
 
 def _text_row_beside(layout: TranscriptLayout, place: TextPlace, step: int) -> RowPlace | None:

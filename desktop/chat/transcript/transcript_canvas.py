@@ -252,12 +252,15 @@ class TranscriptCanvas(QAbstractScrollArea):
         self.viewport().update()
 
     def viewportEvent(self, event: QEvent) -> bool:
-        """Show all figures of a message when the pointer rests on its footer."""
+        """Show what the pointer rests on: where a link leads, all figures of a message on its footer."""
         if isinstance(event, QHelpEvent):
             under = self._pointer.under(QPointF(event.pos()))
-            is_footer = under is not None and isinstance(under.row, FooterRow)
-            details = self._layout.items[under.place.message].view.figures_details if under and is_footer else ""
-            QToolTip.showText(event.globalPos(), details, self.viewport())
+            text = ""
+            if under is not None and isinstance(under.row, FooterRow):
+                text = self._layout.items[under.place.message].view.figures_details
+            elif under is not None:
+                text = under.link()
+            QToolTip.showText(event.globalPos(), text, self.viewport())
             return True
         return super().viewportEvent(event)
 

@@ -62,6 +62,21 @@ def test_nothing_leads_where_it_must_not(source: str) -> None:
     assert not any(run.address for run in PARSER.runs(source))
 
 
+@pytest.mark.parametrize(
+    ("written", "target"),
+    [
+        ("https://e.org/txt.\u202eexe", "https://e.org/txt.%E2%80%AEexe"),
+        ("https://\u0430pple.com/", "https://xn--pple-43d.com/"),
+        ("https://e.org/\u65e5", "https://e.org/%E6%97%A5"),
+        ("https://e.org/%20?a=1&b=(c)#d", "https://e.org/%20?a=1&b=(c)#d"),
+    ],
+)
+@pytest.mark.parametrize("markup", ["{}", "<{}>", "[here]({})", "![here]({})"])
+def test_an_address_says_where_it_leads(markup: str, written: str, target: str) -> None:
+    """What is shown before a link is opened cannot look like another address."""
+    assert [run.address for run in PARSER.runs(markup.format(written)) if run.address] == [target]
+
+
 def test_html_stays_text() -> None:
     assert PARSER.plain_text("<b onclick=x>hi</b> &lt;i&gt;") == "<b onclick=x>hi</b> <i>"
 
