@@ -18,7 +18,7 @@ Colored = tuple[int, int, str]
 """Start and length in UTF-16 code units, and the colour as "#rrggbb"."""
 
 # Asking Pygments for a name it does not know makes it search every installed package; so only these are asked for.
-_NAMES = """""apacheconf asm awk bash bat batch c c++ clojure cmake cpp cs csharp css cuda dart diff docker
+_NAMES = """apacheconf asm awk bash bat batch c c++ clojure cmake cpp cs csharp css cuda dart diff docker
     dockerfile elixir elm erlang f# fortran fsharp gherkin glsl go golang graphql groovy haskell hcl hs
     html http ini java javascript jinja jl js json jsx julia kotlin latex less lisp lua make makefile
     matlab md markdown nasm nginx nix objc objective-c objectivec ocaml pascal perl php pl powershell

@@ -19,7 +19,7 @@ from tests.desktop.chat.transcript.screen import differing_lines, painted_anew, 
 REPLY = MessageId(100)
 TALL = EVERYTHING + "**\n\n```python\n" + "value = 1  # one\n" * 60 + "```\n\n" + "A long line of words. " * 80
 DOCSTRINGS = (
-    "```python\n" + "x = 1\n" * 12 + "'''A docstring\n" + "over several rows, 1\n" * 30 + "ends'''\ny = '''1\n2'''\n```"
+    "```python\n" + "x = 1\n" * 12 + "'''A docstring\n" + "over several rows, 1\n" * 70 + "ends'''\ny = '''1\n2'''\n```"
 )
 
 
