@@ -1,4 +1,4 @@
-"""Qwen3-architecture GGUF files of any size with random weights, and broken ones, made on the spot.
+"""GGUF files of any size with random weights (Qwen3, its mixture of experts, Gemma 3), and broken ones.
 
 A random model speaks nonsense, but at the speed, with the memory and through the code of a real one. A `chain` makes
 the text predictable instead: every token has one successor, so a test knows what greedy decoding must give.
@@ -42,7 +42,11 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
         with_tokenizer: False leaves every tokenizer key out.
         stands_twice: a token that stands at the two last places of the vocabulary.
         begins_with_token: whether the tokenizer puts <|endoftext|> in front of every text.
-        architecture: name in the header; the tensors are Qwen3's whatever it says.
+        architecture: name in the header; the tensors are those of "qwen3", "qwen3moe" or "gemma3", else Qwen3's.
+        experts: experts in each layer, of a mixture of them, each `feed_forward` wide.
+        active_experts: of them, how many a token uses.
+        window_tokens: width of sliding-window attention, for architectures that have it.
+        filled_vocabulary: whether the vocabulary really has `vocabulary_size` entries.
         nan_in: name of a tensor to fill with NaN.
         misshapen: name of a tensor to give one row too many.
     """
@@ -64,11 +68,27 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
     stands_twice: str | None = None
     begins_with_token: bool = False
     architecture: str = "qwen3"
+    experts: int = 0
+    active_experts: int = 0
+    window_tokens: int | None = None
+    filled_vocabulary: bool = False
     nan_in: str = ""
     misshapen: str = ""
 
 
 TINY = GgufRecipe()
+ENDLESS = GgufRecipe(
+    weights="F16",
+    layers=8,
+    hidden=512,
+    feed_forward=1536,
+    heads=8,
+    kv_heads=4,
+    head_dim=64,
+    context_tokens=8192,
+    endless=True,
+)
+"""26 million parameters that greedily write until the context is full, which takes many seconds."""
 HALF_BILLION = GgufRecipe(
     weights="F16", layers=28, hidden=1024, feed_forward=3072, heads=16, kv_heads=8, head_dim=128, context_tokens=32768
 )
@@ -86,7 +106,7 @@ def write_random_gguf(path: Path, recipe: GgufRecipe = TINY) -> Tokenizer:
     """Write the model to `path` and return the tokenizer in it (also written beside it, in Hugging Face's layout)."""
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = path.with_suffix(".tokenizer")
-    tokenizer = write_tokenizer(folder, recipe.vocabulary_size)
+    tokenizer = write_tokenizer(folder, recipe.vocabulary_size, filled=recipe.filled_vocabulary)
     vocabulary = _vocabulary(folder / "tokenizer.json")
     if recipe.stands_twice is not None:
         vocabulary.tokens[-2:] = [recipe.stands_twice] * 2
@@ -132,6 +152,12 @@ def _add_header(writer: gguf.GGUFWriter, recipe: GgufRecipe, vocabulary_size: in
     writer.add_layer_norm_rms_eps(1e-6)
     writer.add_rope_freq_base(1e6)
     writer.add_vocab_size(vocabulary_size)
+    if recipe.experts:
+        writer.add_expert_count(recipe.experts)
+        writer.add_expert_used_count(recipe.active_experts)
+        writer.add_expert_feed_forward_length(recipe.feed_forward)
+    if recipe.window_tokens is not None:
+        writer.add_sliding_window(recipe.window_tokens)
     writer.add_file_type(FILE_TYPES[recipe.weights])
     writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
 
@@ -186,10 +212,24 @@ def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str,
         yield block + "attn_k.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
         yield block + "attn_v.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
         yield block + "attn_output.weight", matrix(hidden, inner, residual)
+        if recipe.architecture == "gemma3":
+            yield block + "post_attention_norm.weight", np.ones(hidden, np.float32)
+            yield block + "post_ffw_norm.weight", np.ones(hidden, np.float32)
+        if recipe.experts:
+            yield block + "ffn_gate_inp.weight", matrix(recipe.experts, hidden)
+            yield block + "ffn_gate_exps.weight", _stacked(recipe, matrix(recipe.experts * recipe.feed_forward, hidden))
+            yield block + "ffn_up_exps.weight", _stacked(recipe, matrix(recipe.experts * recipe.feed_forward, hidden))
+            yield (
+                block + "ffn_down_exps.weight",
+                _stacked(recipe, matrix(recipe.experts * hidden, recipe.feed_forward, residual)),
+            )
+            continue
         yield block + "ffn_gate.weight", matrix(recipe.feed_forward, hidden)
         yield block + "ffn_up.weight", matrix(recipe.feed_forward, hidden)
         yield block + "ffn_down.weight", matrix(hidden, recipe.feed_forward, residual)
     yield "output_norm.weight", np.ones(hidden, np.float32)
+    if recipe.architecture == "gemma3":
+        return  # The embedding computes the logits.
     if recipe.chain:
         yield "output.weight", _chain_output(embedding, recipe.chain, vocabulary.end_id)
         return
@@ -197,6 +237,10 @@ def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str,
     if recipe.endless:
         output[[kind is gguf.TokenType.CONTROL for kind in vocabulary.types]] = 0
     yield "output.weight", output
+
+
+def _stacked(recipe: GgufRecipe, matrices: Matrix) -> Matrix:
+    return matrices.reshape(recipe.experts, -1, matrices.shape[-1])
 
 
 def _give_strangers_one_embedding(embedding: Matrix, chain: tuple[int, ...]) -> None:

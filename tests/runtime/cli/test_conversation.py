@@ -10,23 +10,10 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.models.random_gguf import GgufRecipe, write_random_gguf
+from tests.models.random_gguf import ENDLESS, write_random_gguf
 from tests.runtime.cli.pseudo_terminal import CTRL_C, CTRL_D, ENTER, WAIT_S, Session, terminal_session
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="pseudo-terminals")
-
-SLOW = GgufRecipe(
-    weights="F16",
-    layers=8,
-    hidden=512,
-    feed_forward=1536,
-    heads=8,
-    kv_heads=4,
-    head_dim=64,
-    context_tokens=8192,
-    endless=True,
-)
-"""Takes many seconds to fill its context."""
 
 PROMPT = "> "
 
@@ -34,7 +21,7 @@ PROMPT = "> "
 @pytest.fixture(scope="module")
 def slow_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("models") / "slow.gguf"
-    write_random_gguf(path, SLOW)
+    write_random_gguf(path, ENDLESS)
     return path
 
 

@@ -103,6 +103,16 @@ def no_tokenizer(folder: Path, engine: EngineName) -> Path:
     return write_model(folder, engine, msgspec.structs.replace(TINY, with_tokenizer=False))
 
 
+def broken_tokenizer(folder: Path, engine: EngineName) -> Path:
+    """A vocabulary in which a token stands twice; a tokenizer file that is cut short."""
+    if engine is EngineName.LLAMACPP:
+        return write_model(folder, engine, msgspec.structs.replace(TINY, stands_twice="again"))
+    path = write_model(folder, engine)
+    tokenizer = path / "tokenizer.json"
+    tokenizer.write_bytes(tokenizer.read_bytes()[: tokenizer.stat().st_size // 2])
+    return path
+
+
 def nan_weights(folder: Path, engine: EngineName) -> Path:
     """Everything computed from it is not a number."""
     return write_model(folder, engine, msgspec.structs.replace(TINY, nan_in="blk.0.ffn_down.weight"))
@@ -118,5 +128,6 @@ BROKEN_MODELS: dict[str, tuple[Damage, frozenset[str]]] = {
     "unknown architecture": (unknown_architecture, frozenset({"model-unsupported"})),
     "tensor shape mismatch": (mismatched_tensor, frozenset({"model-broken"})),
     "no tokenizer": (no_tokenizer, frozenset({"model-broken", "model-unsupported"})),
+    "broken tokenizer": (broken_tokenizer, frozenset({"model-broken", "model-unsupported"})),
     "NaN weights": (nan_weights, frozenset({"model-broken"})),
 }

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import signal
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -12,7 +10,7 @@ import msgspec
 import pytest
 
 from runtime.client.worker_client import WorkerClient
-from runtime.values.errors import UserFacingError, WorkerLostError
+from runtime.values.errors import UserFacingError
 from runtime.values.generation import Cancelled, Failed, Finished, GenerateRequest, GenerationEvent
 from runtime.values.model import EngineName
 from runtime.values.prompt import ChatPrompt, Message, Prompt, Role, TextPrompt, TokenPrompt
@@ -135,29 +133,3 @@ async def test_bad_requests_fail_one_by_one_and_leave_the_model_as_it_was(tmp_pa
 
 def _texts(events: list[GenerationEvent]) -> list[str]:
     return [getattr(event, "text", "") for event in events]
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-async def test_a_worker_of_a_real_engine_killed_at_any_stage(tmp_path: Path, engine: EngineName) -> None:
-    path = write_model(tmp_path, engine)
-    async with worker() as client:
-        loading = asyncio.create_task(client.load(model_at(path, engine)))
-        await asyncio.sleep(0.05)
-        _kill(client)
-        with pytest.raises(WorkerLostError):
-            await asyncio.wait_for(loading, TIME_LIMIT_S)
-    for prompt in (TextPrompt("word " * 500), TextPrompt("word")):  # the long one dies in prefill, the short in decode
-        async with worker() as client:
-            await client.load(model_at(path, engine))
-            reply = await client.generate(asking(prompt, max_tokens=None))
-            events: list[GenerationEvent] = []
-            async for event in reply:
-                events.append(event)
-                if len(events) == 1:
-                    _kill(client)
-            assert isinstance(events[-1], Failed | Finished)
-            assert not client.alive or isinstance(events[-1], Finished)
-
-
-def _kill(client: WorkerClient) -> None:
-    os.kill(client.pid, signal.SIGKILL)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -29,7 +28,7 @@ from runtime.values.generation import (
 )
 from runtime.values.model import EngineName, LoadOptions
 from runtime.values.prompt import TextPrompt
-from runtime.worker.child import WorkerChild, worker_environment
+from runtime.worker.child import WorkerChild
 from tests.runtime.client.scripted_worker import ask, scripted_model, start_child, worker
 
 QUICK = Script(replies=(tuple("Hello, world"),), prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
@@ -212,65 +211,6 @@ async def test_a_worker_that_never_starts_is_an_error_not_a_hang() -> None:
             )
         )
     assert "no engine today" in caught.value.detail
-
-
-async def test_noise_on_stdout_does_not_reach_the_channel(tmp_path: Path) -> None:
-    noisy = tmp_path / "noisy.py"
-    noisy.write_text(
-        "import os, sys\n"
-        "from runtime.worker import __main__ as entry\n"
-        "claim = entry.claim_standard_streams\n"
-        "def claim_then_print():\n"
-        "    streams = claim()\n"
-        "    print('python noise', flush=True)\n"
-        "    os.write(1, b'native noise\\n')\n"
-        "    return streams\n"
-        "entry.claim_standard_streams = claim_then_print\n"
-        "sys.exit(entry.main())\n",
-        encoding="utf-8",
-    )
-    client = await WorkerClient.start(
-        lambda on_messages, on_exit: WorkerChild(
-            [sys.executable, str(noisy)], worker_environment(os.environ), on_messages, on_exit
-        )
-    )
-    try:
-        await client.load(scripted_model(tmp_path, QUICK))
-        assert text_of(await all_events(await client.generate(ask()))) == "Hello, world"
-    finally:
-        await client.close()
-
-
-def test_no_worker_outlives_a_killed_parent(tmp_path: Path) -> None:
-    model = scripted_model(tmp_path, SLOW)
-    parent_program = f"""
-import asyncio
-from tests.runtime.client.scripted_worker import ask, start_child
-from runtime.client.base import ModelToLoad
-from runtime.client.worker_client import WorkerClient
-from runtime.values.model import EngineName
-
-async def main():
-    client = await WorkerClient.start(start_child)
-    await client.load(ModelToLoad(engine=EngineName.SCRIPTED, path={model.path!r}))
-    async for event in await client.generate(ask()):
-        print(client.pid, flush=True)
-
-asyncio.run(main())
-"""
-    root = str(Path(__file__).resolve().parents[3])
-    parent = subprocess.Popen(
-        [sys.executable, "-c", parent_program], stdout=subprocess.PIPE, cwd=root, env={**os.environ, "PYTHONPATH": root}
-    )
-    assert parent.stdout is not None
-    with parent.stdout as output:
-        worker_process = psutil.Process(int(output.readline()))
-        parent.kill()
-        parent.wait()
-        gone, alive = psutil.wait_procs([worker_process], timeout=20)
-
-    assert gone
-    assert not alive
 
 
 async def test_closing_twice_and_closing_a_dead_worker_are_fine() -> None:
