@@ -85,6 +85,10 @@ async def test_a_stalled_consumer_does_not_change_the_stamps(tmp_path: Path) -> 
 
     assert len(stamps) == len("Hello, world")
     assert stamps[-1] < woke_ns
+    end = events[-1]
+    assert isinstance(end, Finished)
+    assert end.stats.decode_tokens_per_second == pytest.approx((len(stamps) - 1) * 1e9 / (stamps[-1] - stamps[0]))
+    assert end.stats.token_times_ms[-1] < 2000
 
 
 async def test_cancel_ends_a_reply_early_with_its_figures(tmp_path: Path) -> None:

@@ -110,6 +110,7 @@ def test_too_few_tokens_leave_figures_undefined(
     stats = final_stats(bench.run(request(at_ns=bench.clock.time_ns)))
 
     assert (stats.ttft_ms, stats.decode_tokens_per_second, stats.generated_tokens) == (ttft_ms, decode, len(tokens))
+    assert (stats.prefill_tokens_per_second, stats.token_times_ms) == (20, (875, 1000)[: len(tokens)])
 
 
 def test_cached_tokens_are_not_counted_as_evaluated(tmp_path: Path) -> None:
