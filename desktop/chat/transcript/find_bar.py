@@ -43,7 +43,6 @@ class FindBar(QFrame):
         self._close = IconButton(theme, "x", "findCloseButton", self.tr("Close"), parent=self)
         self._lay_out()
         self._field.textEdited.connect(finder.start)
-        self._field.returnPressed.connect(lambda: self.stepped.emit(1))
         self._previous.clicked.connect(lambda: self.stepped.emit(-1))
         self._next.clicked.connect(lambda: self.stepped.emit(1))
         self._close.clicked.connect(self.closed)
@@ -84,12 +83,11 @@ class FindBar(QFrame):
         self._field.setMinimumWidth(round(self._field.fontMetrics().averageCharWidth() * 22))
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Close on Escape; Shift+Enter goes back."""
+        """Close on Escape; Enter goes to the next hit, with Shift to the previous one."""
         if event.key() == Qt.Key.Key_Escape:
             self.closed.emit()
         elif event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
-            if event.modifiers() & Qt.KeyboardModifier.ShiftModifier:
-                self.stepped.emit(-1)
+            self.stepped.emit(-1 if event.modifiers() & Qt.KeyboardModifier.ShiftModifier else 1)
         else:
             super().keyPressEvent(event)
 

@@ -41,7 +41,11 @@ class TextFinder(QObject):
     changed = Signal()
 
     def __init__(
-        self, items: Callable[[], Sequence[MessageItem]], parent: QObject, clock_ns: Callable[[], int] = perf_counter_ns
+        self,
+        items: Callable[[], Sequence[MessageItem]],
+        place_in_view: Callable[[], RowPlace],
+        parent: QObject,
+        clock_ns: Callable[[], int] = perf_counter_ns,
     ) -> None:
         super().__init__(parent)
         self.query = ""
@@ -49,6 +53,7 @@ class TextFinder(QObject):
         self.is_searching = False
         self.current: Hit | None = None
         self._items = items
+        self._place_in_view = place_in_view
         self._clock_ns = clock_ns
         self._in_row: dict[RowPlace, tuple[Span, ...]] = {}
         self._search: Iterator[None] = iter(())
@@ -61,13 +66,13 @@ class TextFinder(QObject):
         """Which hit the user is at, from 1; 0 for none."""
         return 0 if self.current is None else bisect_left(self.hits, self.current) + 1
 
-    def start(self, query: str, first_message: int = 0) -> None:
-        """Look for another query, in `first_message` before all others."""
+    def start(self, query: str) -> None:
+        """Look for another query, first in what is in view and below, then in what is above."""
         self.query = query
         self._forget()
         if query.strip():
             self.is_searching = True
-            self._search = self._search_all(_pattern(query), first_message)
+            self._search = self._search_all(_pattern(query), self._place_in_view().message)
             self._go_on()
         else:
             self.changed.emit()
@@ -81,12 +86,12 @@ class TextFinder(QObject):
         if self.query:
             self.start(self.query)
 
-    def step(self, by: int, from_place: RowPlace) -> Hit | None:
-        """Go to the next hit (1) or the previous one (-1), first to the one next to `from_place`; return it."""
+    def step(self, by: int) -> Hit | None:
+        """Go to the next hit (1) or the previous one (-1), first to the one next to what is in view; return it."""
         if not self.hits:
             return None
         if self.current is None:
-            index = bisect_left(self.hits, Hit(from_place, (0, 0))) - (by < 0)
+            index = bisect_left(self.hits, Hit(self._place_in_view(), (0, 0))) - (by < 0)
         else:
             index = bisect_left(self.hits, self.current) + by
         self.current = self.hits[index % len(self.hits)]
@@ -116,7 +121,7 @@ class TextFinder(QObject):
     def _search_all(self, pattern: re.Pattern[str], first_message: int) -> Iterator[None]:
         bare_query = _MARKUP.sub("", self.query).casefold()
         items = list(self._items())
-        for number in sorted(range(len(items)), key=lambda number: number != first_message):
+        for number in (*range(first_message, len(items)), *range(min(first_message, len(items)))):
             item = items[number]
             if item.stack.rows or bare_query in _MARKUP.sub("", item.answer() + item.reasoning()).casefold():
                 item.build()

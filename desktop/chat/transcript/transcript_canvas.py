@@ -55,7 +55,7 @@ class TranscriptCanvas(QAbstractScrollArea):
         self._scrolling = Scrolling(self._layout, self.verticalScrollBar(), self)
         self._selection = TextSelection()
         self._painter = TranscriptPainter()
-        self._finder = TextFinder(lambda: self._layout.items, self)
+        self._finder = TextFinder(lambda: self._layout.items, self._first_place_in_view, self)
         self._pointer = Pointer(self.viewport(), self._layout, self._scrolling, self._selection, self)
         self._overlays = Overlays(self, self._layout, self._scrolling, self._finder, theme)
         self._ringed: int | None = None
@@ -309,8 +309,8 @@ class TranscriptCanvas(QAbstractScrollArea):
     def close_find(self) -> None:
         """Close it; the keyboard comes back to the transcript."""
         self._finder.stop()
+        self.setFocus(Qt.FocusReason.OtherFocusReason)  # Before the bar goes, or Qt takes it for a step with Tab.
         self._overlays.find_bar.hide()
-        self.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _found(self) -> None:
         """Show what was found; the first time, go to the hit that is nearest below the top of the view."""
@@ -320,9 +320,11 @@ class TranscriptCanvas(QAbstractScrollArea):
         else:
             self._settle()
 
-    def _step_to_hit(self, by: int) -> None:
+    def _first_place_in_view(self) -> RowPlace:
         top = self._scrolling.offset
-        first = next((place for place, _, _ in self._layout.rows_between(top, top + 1)), RowPlace(0, 0))
-        hit: Hit | None = self._finder.step(by, first)
+        return next((place for place, _, _ in self._layout.rows_between(top, top + 1)), RowPlace(0, 0))
+
+    def _step_to_hit(self, by: int) -> None:
+        hit: Hit | None = self._finder.step(by)
         if hit is not None:
             self._reveal(TextPlace(*hit.place, hit.span[0]))

@@ -128,7 +128,7 @@ class TranscriptView(TranscriptControls):
         self._scrolling.to(self._layout.message_top(index))
         self._settle()
         self._overlays.find_bar.show_query(query)
-        self._finder.start(query, index)
+        self._finder.start(query)
 
     def _anchor(self, ids: Collection[MessageId]) -> tuple[MessageId, float] | None:
         """Return the first message in view that is one of `ids`, and where on the screen it is."""
