@@ -67,8 +67,9 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         span_s: how long that was.
+        other_busy_s: processor time that other programs took.
         other_load_cores: mean processor time of other programs a second, in cores; None over a very short time.
-        worst_other_load_cores: the same in the worst repetition.
+        worst_other_load_cores: the same in the worst repetition that was long enough to tell.
         swap_used_before_bytes: what was swapped out at the beginning.
         swap_used_after_bytes: what was swapped out at the end.
         swapped_out_bytes: what was swapped out meanwhile.
@@ -80,6 +81,7 @@ class Conditions(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     span_s: float
+    other_busy_s: float
     other_load_cores: float | None
     worst_other_load_cores: float | None
     swap_used_before_bytes: int
@@ -158,10 +160,11 @@ def conditions_between(before: Readings, after: Readings) -> Conditions:
     """Return what lay between two looks."""
     span = after.at_s - before.at_s
     others = (after.system_busy_s - before.system_busy_s) - (after.own_busy_s - before.own_busy_s)
-    load = max(0.0, others) / span if span >= LOAD_SPAN_S else None
+    load = _load_cores(others, span)
     counted = before.throttle_events is not None and after.throttle_events is not None
     return Conditions(
         span_s=span,
+        other_busy_s=others,
         other_load_cores=load,
         worst_other_load_cores=load,
         swap_used_before_bytes=before.swap_used_bytes,
@@ -180,13 +183,15 @@ def conditions_together(parts: Sequence[Conditions]) -> Conditions | None:
     if not parts:
         return None
     first, last = parts[0], parts[-1]
-    loads = [(part.other_load_cores, part.span_s) for part in parts if part.other_load_cores is not None]
-    span = sum(span for _, span in loads)
+    span, others = sum(part.span_s for part in parts), sum(part.other_busy_s for part in parts)
+    load = _load_cores(others, span)
+    loads = [one for one in (load, *(part.other_load_cores for part in parts)) if one is not None]
     events = [part.throttle_events for part in parts if part.throttle_events is not None]
     return Conditions(
-        span_s=sum(part.span_s for part in parts),
-        other_load_cores=sum(load * one_span for load, one_span in loads) / span if span else None,
-        worst_other_load_cores=max((load for load, _ in loads), default=None),
+        span_s=span,
+        other_busy_s=others,
+        other_load_cores=load,
+        worst_other_load_cores=max(loads, default=None),
         swap_used_before_bytes=first.swap_used_before_bytes,
         swap_used_after_bytes=last.swap_used_after_bytes,
         swapped_out_bytes=sum(part.swapped_out_bytes for part in parts),
@@ -218,6 +223,11 @@ def disturbances_of(conditions: Conditions, logical_cores: int) -> tuple[Disturb
     if conditions.power_changed:
         found.append(Disturbance(DisturbanceKind.POWER, "the power supply was plugged in or unplugged"))
     return tuple(found)
+
+
+def _load_cores(others_s: float, span_s: float) -> float | None:
+    """Return processor time of other programs a second; None over so short a span that counting steps hide it."""
+    return max(0.0, others_s) / span_s if span_s >= LOAD_SPAN_S else None
 
 
 def _worst(*pressures: ThermalPressure) -> ThermalPressure:

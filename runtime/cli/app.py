@@ -10,6 +10,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from runtime.cli.bench import run_bench
+from runtime.cli.bench_options import add_bench_parser
 from runtime.cli.chat import run_chat
 from runtime.cli.chat_options import add_chat_parser
 from runtime.cli.doctor import add_doctor_parser
@@ -27,6 +29,7 @@ examples:
   first-token chat                                      a conversation
   first-token chat --model demo:int4 --json "Hello"     one JSON object, for scripts
   first-token models inspect demo                       what a model is, without loading it
+  first-token bench --model demo:int4 demo:int8         how fast models run here
   first-token doctor                                    does everything work here?
 
 exit codes: 0 done; 1 refused, with one line that says why and what to do; 2 wrong usage; 130 interrupted.
@@ -52,6 +55,7 @@ def build_parser() -> Parser:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     add_chat_parser(commands, run_chat)
     add_models_parser(commands)
+    add_bench_parser(commands, run_bench)
     add_doctor_parser(commands)
     return parser
 

@@ -31,6 +31,17 @@ def milliseconds_text(value_ms: float | None) -> str:
     return f"{value_ms:.1f} ms" if value_ms < 10 else f"{value_ms:.0f} ms"
 
 
+def duration_text(seconds: float | None) -> str:
+    """Return a span that nobody needs to know to the second: 45 s, 3 min, 2 h 05 min."""
+    if seconds is None:
+        return UNDEFINED
+    whole = round(max(0.0, seconds))
+    if whole < 90:
+        return f"{whole} s"
+    minutes = round(whole / 60)
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def speed_text(tokens_per_second: float | None) -> str:
     """Return a speed: 41.2 tok/s, 3,210 tok/s."""
     if tokens_per_second is None:

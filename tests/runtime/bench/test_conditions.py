@@ -103,6 +103,16 @@ def test_repetitions_together_keep_the_worst_of_each() -> None:
     assert {one.kind for one in disturbances_of(together, 8)} == {"load", "swap", "thermal"}
 
 
+def test_short_repetitions_tell_of_load_together() -> None:
+    short = conditions_between(QUIET, msgspec.structs.replace(QUIET, at_s=10.1, system_busy_s=100.1))
+    together = conditions_together([short] * 3)
+
+    assert short.other_load_cores is None
+    assert together is not None
+    assert together.worst_other_load_cores == pytest.approx(1.0)
+    assert [one.kind for one in disturbances_of(together, 8)] == [DisturbanceKind.LOAD]
+
+
 def test_no_repetitions_have_no_conditions() -> None:
     assert conditions_together([]) is None
 

@@ -8,6 +8,7 @@ from runtime.values.model import Quantization
 from runtime.values.wording import (
     bandwidth_text,
     bytes_text,
+    duration_text,
     milliseconds_text,
     percent_text,
     quantization_text,
@@ -26,6 +27,22 @@ def test_bytes(count: int | None, text: str) -> None:
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.84, "0.8 ms"), (41.3, "41 ms"), (2350.0, "2.35 s")])
 def test_milliseconds(value: float | None, text: str) -> None:
     assert milliseconds_text(value) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, "–"),
+        (-1.0, "0 s"),
+        (45.2, "45 s"),
+        (89.4, "89 s"),
+        (90.0, "2 min"),
+        (3500.0, "58 min"),
+        (7500, "2 h 05 min"),
+    ],
+)
+def test_durations(seconds: float | None, text: str) -> None:
+    assert duration_text(seconds) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (41.23, "41.2 tok/s"), (3210.4, "3,210 tok/s")])

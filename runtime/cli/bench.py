@@ -1,0 +1,142 @@
+"""`first-token bench`: runs a plan, shows how far it is on stderr, and prints the results on stdout."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import signal
+import sys
+from typing import TextIO
+
+from runtime.bench.comparison import Comparison, EarlierRow, compare, read_earlier
+from runtime.bench.conditions import SystemProbe
+from runtime.bench.model_identity import CACHE_FILE_NAME, HashCache
+from runtime.bench.plan import BenchPlan
+from runtime.bench.progress import Activity, BenchProgress
+from runtime.bench.record import BenchRow, RowStatus
+from runtime.bench.report import OutputFormat, rendered
+from runtime.bench.reproduction import command_line
+from runtime.bench.runner import BenchResult, BenchRun
+from runtime.cli.bench_options import plan_from
+from runtime.cli.streams import write_line, writing
+from runtime.cli.terminal import without_controls
+from runtime.client.launch import make_supervisor
+from runtime.config.paths import AppPaths
+from runtime.values.wording import duration_text, milliseconds_text, speed_text
+
+EXIT_FAILED = 1
+EXIT_INTERRUPTED = 130
+CLEAR_LINE = "\r\x1b[K"
+ACTIVITY_WORDS = {
+    Activity.IDENTIFYING: "reading",
+    Activity.LOADING: "loading",
+    Activity.WARMING_UP: "warming up",
+    Activity.MEASURING: "measuring",
+}
+
+
+def run_bench(options: argparse.Namespace, paths: AppPaths) -> int:
+    """Measure, print the results, and return the exit code."""
+    # What to compare with is read first: a wrong path must not cost a run.
+    earlier = read_earlier(options.compare) if options.compare is not None else ()
+    plan = plan_from(options, paths)
+    result = measure(plan, paths, ProgressLine(sys.stderr))
+    show(result, plan, OutputFormat(options.output), earlier)
+    if result.cancelled:
+        return EXIT_INTERRUPTED
+    return EXIT_FAILED if any(row.status is RowStatus.FAILED for row in result.rows) else 0
+
+
+def measure(plan: BenchPlan, paths: AppPaths, line: ProgressLine) -> BenchResult:
+    """Run `plan` to its end, or until Ctrl+C."""
+    hashes = HashCache(paths.cache / CACHE_FILE_NAME)
+    run = BenchRun(plan, make_supervisor, hashes, SystemProbe(), line.show, line.note_row)
+    with asyncio.Runner() as runner:
+        try:
+            return runner.run(_until_interrupted(run))
+        finally:
+            line.end()
+
+
+async def _until_interrupted(run: BenchRun) -> BenchResult:
+    task = asyncio.ensure_future(run.run())
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:  # Ctrl+C: end the repetition under way, keep what has been measured.
+        # Ending the workers takes three seconds at most; Ctrl+C held down must not turn that into a traceback.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        run.cancel()
+        return await task
+
+
+def show(result: BenchResult, plan: BenchPlan, output: OutputFormat, earlier: tuple[EarlierRow, ...]) -> None:
+    """Print the results; the comparison goes with a table, or to stderr where stdout is for scripts."""
+    comparisons = compare(result.rows, earlier)
+    text = rendered(result.rows, output, comparisons)
+    if output is OutputFormat.MARKDOWN:
+        text += f"repeat with: {command_line(plan)}\n"
+    write_line(text.rstrip("\n"))
+    if output is not OutputFormat.MARKDOWN:
+        for comparison in comparisons:
+            _note(sys.stderr, _comparison_line(comparison))
+    if earlier and not comparisons:
+        _note(sys.stderr, "The earlier results hold none of these tests on these models.")
+
+
+def _comparison_line(one: Comparison) -> str:
+    change = "" if one.change is None else f" {one.change.relative:+.1%}"
+    return f"{one.model} {one.test} {one.metric}{change}: {one.verdict}"
+
+
+class ProgressLine:
+    """How far a run is: one line that changes on a terminal; elsewhere a line for each row that is done."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._changes = stream.isatty()
+        self._seen: set[tuple[str, str]] = set()
+
+    def show(self, progress: BenchProgress) -> None:
+        """Show where the run is."""
+        if self._changes:
+            self._write(CLEAR_LINE + without_controls(progress_text(progress)))
+
+    def note_row(self, row: BenchRow) -> None:
+        """Show a row once it is done."""
+        key = (row.model.name, row.test)
+        is_done = len(row.samples_ns) >= row.settings.repetitions or row.error is not None
+        if is_done and key not in self._seen:
+            self._seen.add(key)
+            self._write((CLEAR_LINE if self._changes else "") + without_controls(row_text(row)) + "\n")
+
+    def end(self) -> None:
+        """Leave a clean line."""
+        if self._changes:
+            self._write(CLEAR_LINE)
+
+    def _write(self, text: str) -> None:
+        with writing():
+            self._stream.write(text)
+            self._stream.flush()
+
+
+def progress_text(progress: BenchProgress) -> str:
+    """Return one line: how much is done, what is going on, how long it will take."""
+    done = f"[{progress.done_steps}/{progress.total_steps}] " if progress.total_steps else ""
+    left = "" if progress.remaining_s is None else f", about {duration_text(progress.remaining_s)} left"
+    what = f"{ACTIVITY_WORDS[progress.activity]} {progress.model} {progress.test}".rstrip()
+    return f"{done}{what}{left}"
+
+
+def row_text(row: BenchRow) -> str:
+    """Return one line: a row's figure, or why it has none."""
+    if row.error is not None:
+        return f"{row.model.name} {row.test}: {row.error.what}"
+    waited = "" if row.ttft is None else f", TTFT {milliseconds_text(row.ttft.median_ms)}"
+    disturbed = "".join(f" (disturbed: {one.detail})" for one in row.disturbances)
+    return f"{row.model.name} {row.test}: {speed_text(row.avg_ts)}{waited}{disturbed}"
+
+
+def _note(stream: TextIO, text: str) -> None:
+    with writing():
+        stream.write(without_controls(text) + "\n")

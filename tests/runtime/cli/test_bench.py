@@ -1,0 +1,131 @@
+"""`first-token bench`: results on stdout, progress on stderr, every bad wish refused in one line, nothing lost."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from runtime.bench.record import BenchRow, RowStatus
+from tests.runtime.cli.command import first_token
+
+SMALL = ("bench", "--test", "pp16,tg40", "--repetitions", "2", "--threads", "1")
+needs_posix = pytest.mark.skipif(os.name != "posix", reason="signals and terminals")
+
+
+def rows_of(output: str) -> list[BenchRow]:
+    return msgspec.json.decode(output, type=list[BenchRow])
+
+
+@pytest.mark.parametrize("engine", ["llamacpp", "mlx"])
+def test_json_holds_a_row_for_each_test_on_each_model(engine: str) -> None:
+    models = ("--model", "demo:int4", "demo:int8", "--engine", engine)
+    done = first_token(*SMALL, *models, "--output", "json")
+    rows = rows_of(done.stdout)
+
+    assert done.returncode == 0, done.stderr
+    assert [(row.model.name, row.test) for row in rows] == [
+        ("demo:int4", "pp16"), ("demo:int8", "pp16"), ("demo:int4", "tg40"), ("demo:int8", "tg40"),
+    ]  # fmt: skip
+    for row in rows:
+        assert (row.status, row.engine) == (RowStatus.DONE, engine)
+        assert row.avg_ts is not None
+        assert row.model.sha256
+    assert done.stderr.count("demo:int4 pp16") == 1
+
+
+def test_a_table_goes_to_stdout_with_the_command_that_repeats_it() -> None:
+    done = first_token(*SMALL, "--model", "demo:int4", "--engine", "llamacpp")
+
+    assert done.returncode == 0, done.stderr
+    assert [line.split("|")[5].strip() for line in done.stdout.splitlines() if line.startswith("| demo")] == [
+        "pp16", "tg40",
+    ]  # fmt: skip
+    assert "repeat with: first-token bench --model demo:int4 --engine llamacpp --test pp16,tg40" in done.stdout
+
+
+def test_results_compare_with_those_of_an_earlier_file(tmp_path: Path) -> None:
+    before = tmp_path / "before.jsonl"
+    first = first_token(*SMALL, "--output", "jsonl")
+    before.write_text(first.stdout, encoding="utf-8")
+    table = first_token(*SMALL, "--compare", str(before))
+    spreadsheet = first_token(*SMALL, "--compare", str(before), "--output", "csv")
+
+    assert (first.returncode, table.returncode, spreadsheet.returncode) == (0, 0, 0)
+    assert "verdict" in table.stdout
+    read = list(csv.DictReader(io.StringIO(spreadsheet.stdout)))
+    assert [line["test"] for line in read] == ["pp16", "tg40"]
+    assert spreadsheet.stderr.count("tg40 t/s") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--depth", "4096"), "pp512@d4096 takes a context of 4,609 tokens"),
+        (("--repetitions", "0"), "cannot be repeated 0 times"),
+        (("--test", "pp512,nonsense"), 'no test called "nonsense"'),
+        (("--test", ""), "0 tests cannot be run"),
+        (("--prompt-tokens", "many"), '"many" is no number for --prompt-tokens'),
+        (("--prompt-tokens", "0"), "prompt_tokens is 0"),
+        (("--depth", "deep"), '"deep" is no depth'),
+        (("--concurrency", "100"), "concurrency is 100"),
+        (("--chat", "lukewarm"), '"lukewarm" is no state'),
+        (("--seed", "-1"), "seed cannot be -1"),
+        (("--model", "no-such-model"), "no model called"),
+        (("--compare", "absent.json"), "absent.json cannot be read"),
+    ],
+)
+def test_a_bad_wish_is_refused_in_one_line_before_anything_runs(arguments: tuple[str, ...], words: str) -> None:
+    done = first_token("bench", *arguments)
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr.count("\n") == 1
+    assert words in done.stderr
+
+
+def test_a_preset_says_what_it_leaves_out_and_a_failed_row_is_no_success(tmp_path: Path) -> None:
+    damaged = tmp_path / "damaged.gguf"
+    damaged.write_bytes(b"GGUF and nothing else")
+    done = first_token(
+        "bench", "--preset", "quick", "--depth", "0,4096", "--prompt-tokens", "16", "--generate-tokens", "40",
+        "--repetitions", "1", "--model", "demo:int4", str(damaged), "--output", "json", "--engine", "llamacpp",
+    )  # fmt: skip
+    rows = {(row.model.name, row.test): row for row in rows_of(done.stdout)}
+
+    assert done.returncode == 1
+    assert rows["demo:int4", "pp16"].status is RowStatus.DONE
+    assert rows["demo:int4", "pp16@d4096"].status is RowStatus.LEFT_OUT
+    broken = rows["damaged", "pp16"]
+    assert broken.status is RowStatus.FAILED
+    assert broken.error is not None
+    assert broken.error.code.startswith("model-")
+
+
+@needs_posix
+def test_ctrl_c_keeps_what_has_been_measured(tmp_path: Path) -> None:
+    import pty  # noqa: PLC0415 - only where there is one
+
+    reader, terminal = pty.openpty()
+    command = [sys.executable, "-m", "desktop", "bench", "--test", "tg40", "--repetitions", "1000", "--output", "json"]
+    out = tmp_path / "out.json"
+    with out.open("wb") as stdout, subprocess.Popen(command, stdout=stdout, stderr=terminal) as process:
+        shown = b""
+        while b"[2/1000] measuring demo" not in shown:
+            shown += os.read(reader, 4096)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 130
+    os.close(terminal)
+    os.close(reader)
+    (row,) = rows_of(out.read_text(encoding="utf-8"))
+
+    assert row.status is RowStatus.CANCELLED
+    assert len(row.samples_ns) >= 2
+    assert b"left" in shown
