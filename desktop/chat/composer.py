@@ -117,6 +117,7 @@ class Composer(QWidget):
         )
         self._stop.hide()
         self._paste_label = QLabel(self)
+        self._paste_label.setObjectName("pasteLabel")
         self._paste_label.setTextFormat(Qt.TextFormat.PlainText)
         self._paste_drop = IconButton(theme, "x", "removePasteButton", self.tr("Remove the pasted text"), parent=self)
         self._paste_row = QWidget(self)

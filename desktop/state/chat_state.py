@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.state.chat_prompt import most_tokens, prompt_through, too_long, with_question
+from desktop.state.chat_prompt import least_tokens, most_tokens, prompt_through, too_long, with_question
 from desktop.state.engine_state import EngineState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.reply_run import ReplyRun
@@ -307,9 +307,12 @@ class ChatState(QObject):
         model = self._engine.model or (await self._engine.ready() if most_tokens(prompt) >= LONG_TOKENS else None)
         if model is None or most_tokens(prompt) < model.context_limit_tokens:
             return
+        least = least_tokens(prompt)
+        if least >= model.context_limit_tokens:
+            raise too_long(least, model, is_counted=False)
         tokens = await self._engine.count_tokens(prompt)
         if tokens >= model.context_limit_tokens:
-            raise too_long(tokens, model)
+            raise too_long(tokens, model, is_counted=True)
 
     async def _unless_stopped(self, work: Awaitable[T]) -> T:
         """Return what `work` gives.
