@@ -13,7 +13,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.bench.atomic_file import replace_file
+from runtime.config.atomic_file import replace_file
 from runtime.library.gguf_spec import PART_NAME
 from runtime.library.local import FORMAT_OF
 from runtime.library.reader import read_spec
@@ -90,6 +90,7 @@ class HashCache:
         self._known[str(path)] = entry
         self._known = dict(list(self._known.items())[-MOST_REMEMBERED:])
         with suppress(OSError):  # What cannot be remembered is computed again.
+            self._file.parent.mkdir(parents=True, exist_ok=True)
             replace_file(self._file, msgspec.json.encode(self._known))
 
 

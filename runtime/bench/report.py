@@ -11,10 +11,10 @@ from typing import assert_never
 
 import msgspec
 
-from runtime.bench.atomic_file import replace_file
 from runtime.bench.comparison import Comparison, Metric, Verdict
 from runtime.bench.record import BenchRow, RowStatus, Scope
 from runtime.bench.statistics import Interval
+from runtime.config.atomic_file import replace_file
 from runtime.values.errors import OutputError
 from runtime.values.wording import UNDEFINED, bytes_text, milliseconds_text
 
@@ -55,6 +55,7 @@ def write_report(file: Path, text: str) -> None:
         OutputError: it cannot be written. The results are still there to be written elsewhere.
     """
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         replace_file(file, text.encode())
     except OSError as error:
         raise OutputError(

@@ -6,13 +6,12 @@ version does not know are kept and written back, so that going back and forth be
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
+from runtime.config.atomic_file import replace_file
 from runtime.values.errors import SettingsError
 from runtime.values.model import EngineName
 
@@ -75,28 +74,13 @@ def write_settings(file: Path, settings: Settings) -> None:
     content = msgspec.json.format(msgspec.json.encode({**known, **settings.unknown}), indent=2)
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        _replace(file, content + b"\n")
+        replace_file(file, content + b"\n")
     except OSError as error:
         raise SettingsError(
             f"The settings file {file} cannot be written.",
             "Check the folder's permissions and free space.",
             detail=str(error),
         ) from error
-
-
-def _replace(file: Path, content: bytes) -> None:
-    """Write to a file beside it, then rename: a reader sees the old content or the new, never half of it."""
-    descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
-    fresh = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        fresh.replace(file)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
 
 
 def _parsed(content: bytes, file: Path) -> Settings:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
+from runtime.config.atomic_file import replace_file
 from runtime.store import failures
 from runtime.store.chats import sampling_json
 from runtime.store.message_rows import COLUMNS, MessageRow, encoded, packed_times, with_chunks, without_token_times
@@ -60,17 +59,7 @@ def write_file(file: Path, content: bytes) -> None:
         StoreError: it cannot be written.
     """
     with failures.files_translated(file):
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
-        fresh = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(file)
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
+        replace_file(file, content)
 
 
 def _exported_chat(store: Store, chat_id: ChatId) -> ExportedChat:

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from runtime.bench.atomic_file import replace_file
+from runtime.config.atomic_file import replace_file
 
 
-def test_a_file_gets_its_new_content_and_its_folder(tmp_path: Path) -> None:
-    file = tmp_path / "a" / "b.json"
+def test_a_file_gets_its_new_content_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
+    file = tmp_path / "b.json"
     replace_file(file, b"one")
     replace_file(file, b"two")
 

@@ -8,12 +8,11 @@ from pathlib import Path
 
 
 def replace_file(file: Path, content: bytes) -> None:
-    """Put `content` into `file`, making its folder if there is none.
+    """Put `content` into `file`.
 
     Raises:
         OSError: it cannot be written; what was there is still there, and nothing is left beside it.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
     fresh = Path(name)
     try:
