@@ -15,6 +15,7 @@ Start-up order:
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 
 import qasync
 
@@ -36,6 +37,7 @@ from desktop.state.preferences import PreferencesState
 from desktop.state.settings_state import SettingsState
 from desktop.state.storage import Storage
 from desktop.tasks import Tasks
+from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
 from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.config.paths import AppPaths
@@ -44,6 +46,7 @@ from runtime.library.installed import list_models
 from runtime.store.opening import FILE_NAME, open_store
 
 FRAME_S = 1 / 60
+BACKGROUND_THREADS = 4
 
 
 class Desktop:
@@ -62,16 +65,20 @@ class Desktop:
         self.metrics_panel = MetricsPanel(theme, self.metrics, self.states.engine)
         self.model_button = ModelButton(theme, self.states.engine, self.states.installed)
         self.window.place(Parts(self.sidebar, self.chat_panel, self.metrics_panel, self.model_button))
+        self._cursor = CalmCursor(self._looks.application, parent=self.window)
+        self._cursor.keep_still(still=theme.reduced_motion)
         self.commands = WindowCommands(
             self.states, self.window, self.chat_panel, self.sidebar, self.model_button, paths
         )
         self.session = Session(self.states, self.window, self.chat_panel)
         self.states.preferences.changed.connect(lambda _: self.apply_theme())
-        self._looks.application.styleHints().colorSchemeChanged.connect(lambda _: self.apply_theme())
+        self._looks.application.styleHints().colorSchemeChanged.connect(self.window.system_scheme_changed)
+        self.window.system_scheme_changed.connect(self.apply_theme)
 
     def apply_theme(self) -> None:
         """Dress everything anew: the user or the system chose another look."""
         theme = self._looks.put_on(self.states.preferences.preferences)
+        self._cursor.keep_still(still=theme.reduced_motion)
         for part in (self.window, self.chat_panel, self.sidebar, self.metrics_panel, self.model_button, self.commands):
             part.apply_theme(theme)
 
@@ -101,6 +108,8 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
 def run(first_paint: FirstPaint, paths: AppPaths) -> int:
     """Fill the window and serve it until it closes; return the exit code."""
     loop = qasync.QEventLoop(first_paint.looks.application)
+    # qasync's own would start ten threads at once.
+    loop.set_default_executor(ThreadPoolExecutor(BACKGROUND_THREADS, "background"))
     asyncio.set_event_loop(loop)
     with loop:
         desktop = Desktop(first_paint, loop, paths)

@@ -103,10 +103,12 @@ class MainWindow(QMainWindow):
     Signals:
         closing: the window is about to close.
         first_painted: the window has been painted for the first time.
+        system_scheme_changed: the system went from light to dark, or back. Told to the window, so as to end with it.
     """
 
     closing = Signal()
     first_painted = Signal()
+    system_scheme_changed = Signal()
 
     def __init__(self, theme: Theme) -> None:
         super().__init__()
