@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMessageBox, QVBoxLayout, QWidget
 
 from desktop.chat.composer import Composer
 from desktop.chat.message_words import message_view, progress_text
+from desktop.chat.transcript.accessibility import install_accessibility
 from desktop.chat.transcript.transcript_view import TranscriptView
 from desktop.chat.welcome import Welcome
 from desktop.state.chat_state import ChatState
@@ -56,6 +57,7 @@ class ChatPanel(QWidget):
         self._shown_status = ""
         self.setObjectName("chatPanel")
         self.setAccessibleName(self.tr("Chat"))
+        self._accessibility = install_accessibility()
         self.transcript = TranscriptView(theme, self)
         self.composer = Composer(theme, self)
         self._welcome = Welcome(theme, self)

@@ -1,7 +1,7 @@
 """The transcript for a screen reader: a list of messages, each with its author and its text.
 
 What is painted has no widgets that an assistive technology could find, so the messages are described here, one
-interface each, made when it is asked for. The composition root installs this once, with `install_accessibility`.
+interface each, made when it is asked for. Who makes a transcript installs this with `install_accessibility`.
 """
 
 from __future__ import annotations
@@ -189,8 +189,13 @@ class TranscriptAccessible(QAccessibleObject):
 
     def childAt(self, x: int, y: int) -> QAccessibleInterface:
         """Return what is at a point of the screen."""
-        children = (self.child(index) for index in range(self.childCount() - 1, -1, -1))
-        return next((child for child in children if child.rect().contains(x, y)), NO_INTERFACE)
+        viewport = self._view.viewport()
+        for index in range(self.childCount() - 1, -1, -1):
+            child = self.child(index)
+            # The viewport lies over all messages, and is what is meant only where one of its buttons is.
+            if child.rect().contains(x, y) and (child.object() is not viewport or child.childAt(x, y) is not None):
+                return child
+        return NO_INTERFACE
 
     def indexOfChild(self, child: QAccessibleInterface) -> int:
         """Return the place of a child; -1 if it is none."""
