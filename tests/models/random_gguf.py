@@ -189,58 +189,73 @@ def _add_tensor(writer: gguf.GGUFWriter, recipe: GgufRecipe, name: str, matrix: 
         writer.add_tensor(name, gguf.quants.quantize(matrix, kind), raw_dtype=kind)
 
 
+class _Draw:
+    """Random matrices, the same for the same seed."""
+
+    def __init__(self, seed: int) -> None:
+        self._random = np.random.default_rng(seed)
+
+    def matrix(self, rows: int, columns: int, scale: float = 1.0) -> Matrix:
+        """Return a matrix that keeps the length of what it is multiplied with, times `scale`."""
+        drawn = self._random.standard_normal((rows, columns), dtype=np.float32)
+        return drawn * np.float32(scale * columns**-0.5)
+
+    def stack(self, count: int, rows: int, columns: int, scale: float = 1.0) -> Matrix:
+        """Return `count` matrices."""
+        return self.matrix(count * rows, columns, scale).reshape(count, rows, columns)
+
+
 def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str, Matrix]]:
-    random = np.random.default_rng(recipe.seed)
-
-    def matrix(rows: int, columns: int, scale: float = 1.0) -> Matrix:
-        return random.standard_normal((rows, columns), dtype=np.float32) * np.float32(scale * columns**-0.5)
-
-    hidden, inner = recipe.hidden, recipe.heads * recipe.head_dim
-    # A chain lives in the embedding and the output alone: the layers in between add next to nothing.
-    residual = 1e-3 if recipe.chain else 1.0
-    embedding = matrix(len(vocabulary.tokens), hidden, hidden**0.5)
+    draw = _Draw(recipe.seed)
+    hidden = recipe.hidden
+    embedding = draw.matrix(len(vocabulary.tokens), hidden, hidden**0.5)
     if recipe.chain:
         _give_strangers_one_embedding(embedding, recipe.chain)
     yield "token_embd.weight", embedding
     for layer in range(recipe.layers):
-        block = f"blk.{layer}."
-        yield block + "attn_norm.weight", np.ones(hidden, np.float32)
-        yield block + "ffn_norm.weight", np.ones(hidden, np.float32)
-        yield block + "attn_q_norm.weight", np.ones(recipe.head_dim, np.float32)
-        yield block + "attn_k_norm.weight", np.ones(recipe.head_dim, np.float32)
-        yield block + "attn_q.weight", matrix(inner, hidden)
-        yield block + "attn_k.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
-        yield block + "attn_v.weight", matrix(recipe.kv_heads * recipe.head_dim, hidden)
-        yield block + "attn_output.weight", matrix(hidden, inner, residual)
-        if recipe.architecture == "gemma3":
-            yield block + "post_attention_norm.weight", np.ones(hidden, np.float32)
-            yield block + "post_ffw_norm.weight", np.ones(hidden, np.float32)
-        if recipe.experts:
-            yield block + "ffn_gate_inp.weight", matrix(recipe.experts, hidden)
-            yield block + "ffn_gate_exps.weight", _stacked(recipe, matrix(recipe.experts * recipe.feed_forward, hidden))
-            yield block + "ffn_up_exps.weight", _stacked(recipe, matrix(recipe.experts * recipe.feed_forward, hidden))
-            yield (
-                block + "ffn_down_exps.weight",
-                _stacked(recipe, matrix(recipe.experts * hidden, recipe.feed_forward, residual)),
-            )
-            continue
-        yield block + "ffn_gate.weight", matrix(recipe.feed_forward, hidden)
-        yield block + "ffn_up.weight", matrix(recipe.feed_forward, hidden)
-        yield block + "ffn_down.weight", matrix(hidden, recipe.feed_forward, residual)
+        for name, matrix in (*_attention(recipe, draw), *_feed_forward(recipe, draw)):
+            yield f"blk.{layer}.{name}.weight", matrix
     yield "output_norm.weight", np.ones(hidden, np.float32)
     if recipe.architecture == "gemma3":
         return  # The embedding computes the logits.
     if recipe.chain:
         yield "output.weight", _chain_output(embedding, recipe.chain, vocabulary.end_id)
         return
-    output = matrix(len(vocabulary.tokens), hidden, 3.0)
+    output = draw.matrix(len(vocabulary.tokens), hidden, 3.0)
     if recipe.endless:
         output[[kind is gguf.TokenType.CONTROL for kind in vocabulary.types]] = 0
     yield "output.weight", output
 
 
-def _stacked(recipe: GgufRecipe, matrices: Matrix) -> Matrix:
-    return matrices.reshape(recipe.experts, -1, matrices.shape[-1])
+def _residual(recipe: GgufRecipe) -> float:
+    """A chain lives in the embedding and the output alone: the layers in between add next to nothing."""
+    return 1e-3 if recipe.chain else 1.0
+
+
+def _attention(recipe: GgufRecipe, draw: _Draw) -> Iterator[tuple[str, Matrix]]:
+    hidden, inner, kv_inner = recipe.hidden, recipe.heads * recipe.head_dim, recipe.kv_heads * recipe.head_dim
+    norms = {"attn_norm": hidden, "ffn_norm": hidden, "attn_q_norm": recipe.head_dim, "attn_k_norm": recipe.head_dim}
+    if recipe.architecture == "gemma3":
+        norms |= {"post_attention_norm": hidden, "post_ffw_norm": hidden}
+    for name, width in norms.items():
+        yield name, np.ones(width, np.float32)
+    yield "attn_q", draw.matrix(inner, hidden)
+    yield "attn_k", draw.matrix(kv_inner, hidden)
+    yield "attn_v", draw.matrix(kv_inner, hidden)
+    yield "attn_output", draw.matrix(hidden, inner, _residual(recipe))
+
+
+def _feed_forward(recipe: GgufRecipe, draw: _Draw) -> Iterator[tuple[str, Matrix]]:
+    hidden, inner, experts = recipe.hidden, recipe.feed_forward, recipe.experts
+    if experts:
+        yield "ffn_gate_inp", draw.matrix(experts, hidden)
+        yield "ffn_gate_exps", draw.stack(experts, inner, hidden)
+        yield "ffn_up_exps", draw.stack(experts, inner, hidden)
+        yield "ffn_down_exps", draw.stack(experts, hidden, inner, _residual(recipe))
+        return
+    yield "ffn_gate", draw.matrix(inner, hidden)
+    yield "ffn_up", draw.matrix(inner, hidden)
+    yield "ffn_down", draw.matrix(hidden, inner, _residual(recipe))
 
 
 def _give_strangers_one_embedding(embedding: Matrix, chain: tuple[int, ...]) -> None:

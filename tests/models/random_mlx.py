@@ -27,10 +27,22 @@ LAYER_NAMES = {
     "ffn_gate": "mlp.gate_proj",
     "ffn_up": "mlp.up_proj",
     "ffn_down": "mlp.down_proj",
+    "ffn_gate_inp": "mlp.gate",
+    "ffn_gate_exps": "mlp.switch_mlp.gate_proj",
+    "ffn_up_exps": "mlp.switch_mlp.up_proj",
+    "ffn_down_exps": "mlp.switch_mlp.down_proj",
+}
+GEMMA_NAMES = {
+    "post_attention_norm": "post_attention_layernorm",
+    "ffn_norm": "pre_feedforward_layernorm",
+    "post_ffw_norm": "post_feedforward_layernorm",
 }
 OUTER_NAMES = {"token_embd": "model.embed_tokens", "output_norm": "model.norm", "output": "lm_head"}
-QWEN3_ONLY = ("attn_q_norm", "attn_k_norm")
+NORMED_HEADS = ("attn_q_norm", "attn_k_norm")
+WITH_NORMED_HEADS = frozenset({"qwen3", "qwen3moe", "gemma3"})
+MODEL_TYPES = {"qwen3moe": "qwen3_moe", "gemma3": "gemma3_text"}
 CLASS_NAMES = {"qwen3": "Qwen3ForCausalLM", "llama": "LlamaForCausalLM"}
+WINDOW_PERIOD = 6
 GROUP_SIZE = 64
 
 
@@ -44,7 +56,7 @@ def write_random_mlx(
     """Write what `recipe` describes as an MLX directory; return its tokenizer.
 
     The numbers are those of `write_random_gguf` with the same recipe in F32, rounded to `dtype` or quantized (affine,
-    groups of 64) where asked. `recipe.architecture` becomes the `model_type`; only "qwen3" has q and k norms.
+    groups of 64) where asked. `recipe.architecture` becomes the `model_type`, in MLX's spelling where that is another.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory() as scratch:
@@ -64,11 +76,13 @@ def write_random_mlx(
 def _weights(source: Path, architecture: str, dtype: mx.Dtype, bits: int | None) -> dict[str, mx.array]:
     weights: dict[str, mx.array] = {}
     for tensor in gguf.GGUFReader(source).tensors:
-        if architecture != "qwen3" and any(name in tensor.name for name in QWEN3_ONLY):
+        if architecture not in WITH_NORMED_HEADS and any(name in tensor.name for name in NORMED_HEADS):
             continue
-        name = _mlx_name(tensor.name)
+        name = _mlx_name(tensor.name, architecture)
         value = mx.array(np.array(tensor.data)).astype(dtype)
-        if bits is not None and value.ndim == 2:
+        if architecture == "gemma3" and value.ndim == 1:
+            value = value - 1  # MLX adds the 1 that llama.cpp finds in the file.
+        if bits is not None and value.ndim > 1:
             packed, scales, biases = mx.quantize(value, group_size=GROUP_SIZE, bits=bits)
             weights |= {f"{name}.weight": packed, f"{name}.scales": scales, f"{name}.biases": biases}
         else:
@@ -76,11 +90,12 @@ def _weights(source: Path, architecture: str, dtype: mx.Dtype, bits: int | None)
     return weights
 
 
-def _mlx_name(gguf_name: str) -> str:
+def _mlx_name(gguf_name: str, architecture: str) -> str:
     """Return the name MLX gives to the tensor, without the ".weight" at its end."""
+    names = {**LAYER_NAMES, **GEMMA_NAMES} if architecture == "gemma3" else LAYER_NAMES
     match gguf_name.split("."):
         case ["blk", layer, kind, _]:
-            return f"model.layers.{layer}.{LAYER_NAMES[kind]}"
+            return f"model.layers.{layer}.{names[kind]}"
         case [kind, _]:
             return OUTER_NAMES[kind]
         case _:
@@ -89,7 +104,7 @@ def _mlx_name(gguf_name: str) -> str:
 
 def _config(recipe: GgufRecipe, vocabulary_size: int, bits: int | None) -> str:
     config: dict[str, object] = {
-        "model_type": recipe.architecture,
+        "model_type": MODEL_TYPES.get(recipe.architecture, recipe.architecture),
         "architectures": [CLASS_NAMES.get(recipe.architecture, "UnknownForCausalLM")],
         "hidden_size": recipe.hidden,
         "num_hidden_layers": recipe.layers,
@@ -101,9 +116,24 @@ def _config(recipe: GgufRecipe, vocabulary_size: int, bits: int | None) -> str:
         "rope_theta": 1e6,
         "vocab_size": vocabulary_size,
         "max_position_embeddings": recipe.context_tokens,
-        "tie_word_embeddings": False,
+        "tie_word_embeddings": recipe.architecture == "gemma3",
         "hidden_act": "silu",
     }
+    if recipe.experts:
+        config |= {
+            "num_experts": recipe.experts,
+            "num_experts_per_tok": recipe.active_experts,
+            "moe_intermediate_size": recipe.feed_forward,
+            "decoder_sparse_step": 1,
+            "mlp_only_layers": [],
+            "norm_topk_prob": True,
+        }
+    if recipe.window_tokens is not None:
+        config |= {
+            "sliding_window": recipe.window_tokens,
+            "sliding_window_pattern": WINDOW_PERIOD,
+            "query_pre_attn_scalar": recipe.head_dim,
+        }
     if bits is not None:
         config["quantization"] = {"group_size": GROUP_SIZE, "bits": bits, "mode": "affine"}
     return json.dumps(config, indent=2)

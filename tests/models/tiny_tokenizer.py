@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import product
 from pathlib import Path
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
@@ -23,10 +24,11 @@ TRAINING_TEXT = (
 )
 
 
-def write_tokenizer(folder: Path, vocabulary_size: int = 512) -> Tokenizer:
+def write_tokenizer(folder: Path, vocabulary_size: int = 512, *, filled: bool = False) -> Tokenizer:
     """Write tokenizer.json, tokenizer_config.json, generation_config.json and chat_template.jinja into `folder`.
 
-    The vocabulary holds all 256 bytes, so every text survives a round trip. It has at most `vocabulary_size` entries.
+    The vocabulary holds all 256 bytes, so every text survives a round trip. It has at most `vocabulary_size` entries,
+    as many as the few training sentences give; `filled` adds made-up ones until there are that many.
     """
     folder.mkdir(parents=True, exist_ok=True)
     tokenizer = Tokenizer(models.BPE())
@@ -46,6 +48,8 @@ def write_tokenizer(folder: Path, vocabulary_size: int = 512) -> Tokenizer:
     )
     tokenizer.train_from_iterator(TRAINING_TEXT, trainer)
     tokenizer.save(str(folder / "tokenizer.json"))
+    if filled:
+        tokenizer = _fill(folder / "tokenizer.json", vocabulary_size)
     settings = {
         "tokenizer_class": "PreTrainedTokenizerFast",
         "bos_token": None,
@@ -58,3 +62,18 @@ def write_tokenizer(folder: Path, vocabulary_size: int = 512) -> Tokenizer:
     (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": end_ids}), encoding="utf-8")
     (folder / "chat_template.jinja").write_text(CHATML, encoding="utf-8")
     return tokenizer
+
+
+def _fill(file: Path, vocabulary_size: int) -> Tokenizer:
+    """Add tokens that pairs of others merge to."""
+    content = json.loads(file.read_text(encoding="utf-8"))
+    vocabulary, merges = content["model"]["vocab"], content["model"]["merges"]
+    ordinary = [token for token in vocabulary if token not in SPECIAL_TOKENS]
+    for left, right in product(ordinary, ordinary):
+        if len(vocabulary) >= vocabulary_size:
+            break
+        if left + right not in vocabulary:
+            vocabulary[left + right] = len(vocabulary)
+            merges.append([left, right])
+    file.write_text(json.dumps(content), encoding="utf-8")
+    return Tokenizer.from_file(str(file))
