@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from itertools import groupby
-
 from runtime.library.gguf_keys import GgufConfig
-from runtime.library.spec import KvLayers
+from runtime.library.spec import KvLayers, joined
 
 WINDOW_PERIODS = {
     "afmoe": 4,
@@ -27,17 +25,7 @@ An architecture that is not listed, in a file that does not say which layers sli
 def gguf_kv_layers(config: GgufConfig) -> tuple[KvLayers, ...]:
     """Return the layers that hold keys and values, equal neighbours taken together."""
     holding = max(0, config.layers - config.predicting_layers - config.shared_kv_layers)
-    layers = [_layer(config, index) for index in range(holding) if config.kv_heads[index]]
-    return tuple(
-        KvLayers(
-            layers=len(list(run)),
-            kv_heads=first.kv_heads,
-            key_dim=first.key_dim,
-            value_dim=first.value_dim,
-            window_tokens=first.window_tokens,
-        )
-        for first, run in groupby(layers)
-    )
+    return joined(_layer(config, index) for index in range(holding) if config.kv_heads[index])
 
 
 def _layer(config: GgufConfig, index: int) -> KvLayers:

@@ -10,9 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runtime.library.defects import broken, shown
+from runtime.library.defects import broken
 from runtime.library.gguf_keys import GgufConfig
-from runtime.library.tensors import TensorInfo
+from runtime.library.tensors import TensorInfo, check_shape
 
 EMBEDDING = "token_embd.weight"
 LLAMA_LIKE = frozenset({"llama", "qwen2", "qwen3"})
@@ -93,10 +93,4 @@ def _block_shapes(config: GgufConfig, block: int) -> dict[str, tuple[int | None,
 
 
 def _check(path: Path, tensor: TensorInfo, expected: tuple[int | None, ...]) -> None:
-    fits = len(tensor.shape) == len(expected) and all(
-        there == wanted for there, wanted in zip(tensor.shape, expected, strict=True) if wanted is not None
-    )
-    if not fits:
-        wanted = " × ".join("?" if size is None else f"{size:,}" for size in expected)
-        there = " × ".join(f"{size:,}" for size in tensor.shape) or "a single number"
-        raise broken(path, f"the tensor {shown(tensor.name)} is {there}, and the metadata asks for {wanted}")
+    check_shape(path, tensor.name, tensor.shape, expected, "the metadata")

@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from itertools import groupby
 
 from runtime.library.mlx_config import MlxConfig
 from runtime.library.packed_weights import Weights
-from runtime.library.spec import KvLayers
+from runtime.library.spec import KvLayers, joined
 
 PROJECTION = re.compile(r"(?:^|\.)layers\.(\d{1,4})\.(?:self_attn|attn|attention|mixer)\.([kv])_proj\.weight$")
 NOT_LANGUAGE = re.compile(r"vision|visual|audio|(?:^|\.)mtp\.")
@@ -50,17 +49,7 @@ EXPANDED_LATENT = frozenset({"deepseek_v2", "minicpm3"})
 
 def mlx_kv_layers(config: MlxConfig, weights: Sequence[Weights]) -> tuple[KvLayers, ...]:
     """Return the layers that hold keys and values, equal neighbours taken together."""
-    layers = [_layer(config, index, widths) for index, widths in sorted(_widths(config, weights).items())]
-    return tuple(
-        KvLayers(
-            layers=len(list(run)),
-            kv_heads=first.kv_heads,
-            key_dim=first.key_dim,
-            value_dim=first.value_dim,
-            window_tokens=first.window_tokens,
-        )
-        for first, run in groupby(layers)
-    )
+    return joined(_layer(config, index, widths) for index, widths in sorted(_widths(config, weights).items()))
 
 
 def _widths(config: MlxConfig, weights: Sequence[Weights]) -> dict[int, tuple[int, int] | None]:

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from runtime.library.defects import broken, shown
+from runtime.library.defects import broken
 from runtime.library.mlx_config import MlxConfig
 from runtime.library.packed_weights import Weights
+from runtime.library.tensors import check_shape
 
 LLAMA_LIKE = frozenset({"llama", "mistral", "qwen2", "qwen3"})
 EMBEDDINGS = (
@@ -103,12 +104,5 @@ def _product(heads: int | None, dim: int | None) -> int | None:
 
 
 def _check(path: Path, one: Weights, expected: tuple[int | None, ...]) -> None:
-    if one.shape is None:
-        return
-    fits = len(one.shape) == len(expected) and all(
-        there == wanted for there, wanted in zip(one.shape, expected, strict=True) if wanted is not None
-    )
-    if not fits:
-        wanted = " × ".join("?" if size is None else f"{size:,}" for size in expected)
-        there = " × ".join(f"{size:,}" for size in one.shape) or "a single number"
-        raise broken(path, f"the tensor {shown(one.name)} is {there}, and the configuration asks for {wanted}")
+    if one.shape is not None:
+        check_shape(path, one.name, one.shape, expected, "the configuration")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from itertools import groupby
 from pathlib import Path
 
 import msgspec
@@ -28,6 +30,12 @@ class KvLayers(msgspec.Struct, frozen=True, kw_only=True):
     key_dim: int
     value_dim: int
     window_tokens: int | None = None
+
+
+def joined(layers: Iterable[KvLayers]) -> tuple[KvLayers, ...]:
+    """Return single layers with equal neighbours taken together."""
+    runs = ((first, len(list(run))) for first, run in groupby(layers))
+    return tuple(msgspec.structs.replace(first, layers=count) for first, count in runs)
 
 
 class Experts(msgspec.Struct, frozen=True):

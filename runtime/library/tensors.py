@@ -1,4 +1,4 @@
-"""One row of a model's tensor table, and the check that all rows lie side by side in the file."""
+"""One row of a model's tensor table, and the checks of its shape and that all rows lie side by side in the file."""
 
 from __future__ import annotations
 
@@ -35,6 +35,21 @@ class TensorInfo(msgspec.Struct, frozen=True):
     def elements(self) -> int:
         """Number of elements as stored (packed weights count as the integers that hold them)."""
         return math.prod(self.shape)
+
+
+def check_shape(path: Path, name: str, shape: tuple[int, ...], expected: tuple[int | None, ...], source: str) -> None:
+    """Check that tensor `name` has the shape that `source` (the metadata, say) asks for; None stands for any size.
+
+    Raises:
+        ModelBrokenError: it has another.
+    """
+    if len(shape) == len(expected) and all(
+        there == wanted for there, wanted in zip(shape, expected, strict=True) if wanted is not None
+    ):
+        return
+    wanted = " × ".join("?" if size is None else f"{size:,}" for size in expected)
+    there = " × ".join(f"{size:,}" for size in shape) or "a single number"
+    raise broken(path, f"the tensor {shown(name)} is {there}, and {source} asks for {wanted}")
 
 
 def check_layout(path: Path, tensors: Iterable[TensorInfo], file_bytes: int) -> None:
