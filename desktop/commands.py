@@ -251,6 +251,9 @@ class WindowCommands(QObject):
         box.setObjectName("aboutDialog")
         box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         box.setWindowTitle(self.tr("About First Token"))
+        close = box.addButton(QMessageBox.StandardButton.Close)
+        close.setObjectName("aboutCloseButton")
+        close.setAccessibleName(close.text().replace("&", ""))
         box.setText(f"First Token {version('first-token')}")
         box.setInformativeText(
             self.tr("Runs language models on this machine and shows what inference costs. Nothing leaves the machine.")

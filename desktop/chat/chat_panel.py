@@ -6,7 +6,7 @@ from collections.abc import Callable, Coroutine
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QDesktopServices, QKeySequence, QPalette, QShortcut
-from PySide6.QtWidgets import QMessageBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.chat.composer import Composer
 from desktop.chat.message_words import message_view, progress_text
@@ -18,12 +18,14 @@ from desktop.state.engine_state import EngineState, EngineStatus, Loading, Servi
 from desktop.state.metrics_state import MetricsState
 from desktop.tasks import Tasks
 from desktop.theme.theme import Theme
+from desktop.widgets.question import ask
 from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, MessageState
 from runtime.values.errors import UserFacingError
 from runtime.values.generation import TextKind
 
 MARGIN_PX = 16
 DRAFT_DELAY_MS = 500
+SHOWN_ADDRESS_CHARACTERS = 1000
 
 
 class ChatPanel(QWidget):
@@ -266,17 +268,10 @@ class ChatPanel(QWidget):
 
     def _ask_before_link(self, address: str) -> None:
         """Show where a link leads before anything opens it: its text may name one address and lead to another."""
-        box = QMessageBox(self)
-        box.setObjectName("linkDialog")
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle(self.tr("Open link"))
-        box.setText(self.tr("Open this address in the browser?"))
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.setInformativeText(address)
-        box.setStandardButtons(QMessageBox.StandardButton.Open | QMessageBox.StandardButton.Cancel)
-        box.accepted.connect(lambda: QDesktopServices.openUrl(QUrl(address, QUrl.ParsingMode.StrictMode)))
-        box.open()
+        shown = address if len(address) <= SHOWN_ADDRESS_CHARACTERS else f"{address[:SHOWN_ADDRESS_CHARACTERS]}…"
+        question = self.tr("Open this address in the browser?\n\n{address}").format(address=shown)
+        url = QUrl(address, QUrl.ParsingMode.StrictMode)
+        ask(self, "linkDialog", question, self.tr("Open"), lambda: QDesktopServices.openUrl(url))
 
     def _start(self, work: Coroutine[object, object, None], name: str) -> None:
         self._tasks.start(work, name)

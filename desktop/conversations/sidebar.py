@@ -181,16 +181,16 @@ class Sidebar(QWidget):
         dialog.setWindowTitle(self.tr("Rename chat"))
         dialog.setLabelText(self.tr("Title"))
         dialog.setTextValue(row.title)
+        dialog.textValueSelected.connect(
+            lambda title: self._tasks.start(self._chats.rename(row.chat_id, title), "rename chat")
+        )
+        dialog.open()  # Its parts are there from here on.
         for field in dialog.findChildren(QLineEdit):
             field.setObjectName("renameField")
             field.setAccessibleName(self.tr("Title"))
         for button in dialog.findChildren(QPushButton):
             button.setObjectName("renameAcceptButton" if button.isDefault() else "renameCancelButton")
             button.setAccessibleName(button.text().replace("&", ""))
-        dialog.textValueSelected.connect(
-            lambda title: self._tasks.start(self._chats.rename(row.chat_id, title), "rename chat")
-        )
-        dialog.open()
 
     def _pin(self, row: ChatRow) -> None:
         self._tasks.start(self._chats.set_pinned(row.chat_id, is_pinned=not row.is_pinned), "pin chat")

@@ -32,6 +32,7 @@ class NoticeBar(QWidget):
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._action = QPushButton(self)
         self._action.setObjectName("noticeActionButton")
+        self._action.setAccessibleName(self.tr("What can be done"))
         self._close = IconButton(theme, "x", "noticeCloseButton", self.tr("Dismiss"), parent=self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
