@@ -35,6 +35,10 @@ evaluates a few tokens; at the system libraries that the window needs; and says 
 Exits with 1 if no engine works.
 """
 ENGINES = {EngineName.MLX: ("mlx", "mlx-lm"), EngineName.LLAMACPP: ("xllamacpp",)}
+NOT_INSTALLED = {
+    EngineName.MLX: "not installed: it is for Macs with Apple Silicon",
+    EngineName.LLAMACPP: "not installed: reinstall First Token",
+}
 EVALUATED_TOKENS = 8
 QT_IMPORT_TIMEOUT_S = 60.0
 # What a real Qt window needs on Linux beyond what the import of QtWidgets shows.
@@ -136,7 +140,7 @@ def check_engine(name: EngineName, paths: AppPaths) -> EngineCheck:
         problem="",
     )
     if versions is None:
-        return msgspec.structs.replace(check, problem="not installed")
+        return msgspec.structs.replace(check, problem=NOT_INSTALLED[name])
     try:
         with asyncio.Runner() as runner:
             model, bandwidth = runner.run(_evaluate(name, paths))
@@ -213,7 +217,7 @@ def report_lines(report: DoctorReport) -> list[str]:
         f"memory       {bytes_text(device.total_memory_bytes)}, {bytes_text(device.available_memory_bytes)} available",
         f"demo model   {'present' if report.demo_model_present else 'MISSING: reinstall First Token'}",
     ]
-    lines += [_engine_line(engine) for engine in report.engines]
+    lines += [engine_line(engine) for engine in report.engines]
     lines += [f"window       {problem}" for problem in report.qt_problems] or ["window       Qt loads"]
     lines += [f"advice       {engine.advice}" for engine in report.engines if engine.advice]
     lines += [f"{folder.purpose:<12} {folder.path}" for folder in report.folders]
@@ -221,10 +225,11 @@ def report_lines(report: DoctorReport) -> list[str]:
     return lines
 
 
-def _engine_line(engine: EngineCheck) -> str:
+def engine_line(engine: EngineCheck) -> str:
+    """Return whether an engine works, as a person reads it."""
     if engine.evaluates:
         return f"{engine.name:<12} works: {engine.device}{_memory_words(engine.bandwidth)}"
-    return f"{engine.name:<12} {engine.versions} {'does not work: ' if engine.installed else ''}{engine.problem}"
+    return f"{engine.name:<12} {f'{engine.versions} does not work: ' if engine.installed else ''}{engine.problem}"
 
 
 def _memory_words(bandwidth: MemoryBandwidth | None) -> str:

@@ -4,8 +4,27 @@ from __future__ import annotations
 
 import msgspec
 
-from runtime.cli.doctor import DoctorReport, report_lines
+from runtime.cli.doctor import NOT_INSTALLED, DoctorReport, EngineCheck, engine_line, report_lines
+from runtime.values.model import EngineName
 from tests.runtime.cli.command import first_token
+
+
+def test_an_engine_that_does_not_work_says_why_on_a_line_of_its_own() -> None:
+    broken = EngineCheck(
+        name=EngineName.LLAMACPP,
+        installed=True,
+        versions="xllamacpp 1",
+        evaluates=False,
+        device="",
+        advice="",
+        problem="It broke. Mend it.",
+    )
+    absent = msgspec.structs.replace(
+        broken, name=EngineName.MLX, installed=False, problem=NOT_INSTALLED[EngineName.MLX]
+    )
+
+    assert engine_line(broken) == "llamacpp     xllamacpp 1 does not work: It broke. Mend it."
+    assert engine_line(absent) == "mlx          not installed: it is for Macs with Apple Silicon"
 
 
 def test_both_engines_work_here_and_the_report_says_so() -> None:

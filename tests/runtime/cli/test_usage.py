@@ -6,7 +6,7 @@ import pytest
 
 from tests.runtime.cli.command import error_of, first_token
 
-COMMANDS = ("", "chat", "models", "models list", "models inspect", "doctor")
+COMMANDS = ("", "chat", "models", "models list", "models inspect", "doctor", "bench")
 WRONG = (
     ("chat --engine abacus hi", "--engine"),
     ("chat --max-tokens many hi", "--max-tokens"),
