@@ -21,12 +21,12 @@ from huggingface_hub.hf_api import RepoFile
 from runtime.hub.access import HubAccess
 from runtime.hub.failures import Refusal, refusal_error, unreachable
 from runtime.hub.listing import HubFile, HubRepo, Repository, repo_of
+from runtime.hub.naming import is_repo_id
 from runtime.library.defects import shown
 from runtime.values.errors import HubBusyError, HubMissingError, HubUnreachableError
 
 CONNECT_TIMEOUT_S = 10.0
 ANSWER_TIMEOUT_S = 20.0
-REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 MODEL_PATH = re.compile(r"/(?:api/models/)?([^/]+/[^/]+?)(?:/(?:tree|resolve|revision)/.*)?")
 MAX_FILES = 20_000
 
@@ -75,7 +75,10 @@ class HubApi:
         Raises:
             UserFacingError: there is no such model, or the Hub cannot be reached, is busy or refuses.
         """
-        check_repo_id(repo_id)
+        if not is_repo_id(repo_id):
+            raise HubMissingError(
+                f"{shown(repo_id)} is no model's name on the Hub.", "Name it as the Hub does: publisher/model."
+            )
         with self._translated():
             info: ModelInfo = self._api.model_info(repo_id, revision=revision, expand=[*LISTED, "sha"])
             commit = info.sha
@@ -102,18 +105,6 @@ class HubApi:
                 "Try again later, or check the proxy and HF_ENDPOINT.",
                 detail=repr(error),
             ) from error
-
-
-def check_repo_id(repo_id: str) -> None:
-    """Check that `repo_id` has the form publisher/name.
-
-    Raises:
-        HubMissingError: it has not, so there can be no such model.
-    """
-    if not REPO_ID.fullmatch(repo_id) or ".." in repo_id or "--" in repo_id:
-        raise HubMissingError(
-            f"{shown(repo_id)} is no model's name on the Hub.", "Name it as the Hub does: publisher/model."
-        )
 
 
 def close_connections() -> None:

@@ -89,6 +89,7 @@ FILLERS = {
     "hi",
 }
 
+REPO_ID = re.compile(r"[A-Za-z0-9][\w.-]{0,95}/[A-Za-z0-9_][\w.-]{0,95}", re.ASCII)
 SEPARATOR = r"[-_. ]"
 WIDTH = r"(?:int|uint|q|w)?(?P<bits>[2-8])[-_]?bits?|int(?P<int>[2-8])|q(?P<q>[2-8])(?![._]\w)"
 SUFFIX = re.compile(
@@ -105,6 +106,11 @@ GGUF_TYPE = re.compile(
 )
 GGUF_PART = re.compile(r"-\d{5}-of-\d{5}$")
 PUBLISHER_PREFIX = re.compile(r"^(?:meta-)(?=llama)", re.IGNORECASE)
+
+
+def is_repo_id(text: str) -> bool:
+    """Return whether `text` has the form of a repository's name, publisher/name."""
+    return REPO_ID.fullmatch(text) is not None and ".." not in text and "--" not in text and not text.endswith(".")
 
 
 def taken_apart(repo_id: str) -> Named:

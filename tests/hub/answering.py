@@ -150,7 +150,7 @@ class _Handler(BaseHTTPRequestHandler):
         """Return where the next piece ends."""
         limit = min(end, place + PIECE_BYTES)
         match fault:
-            case CutAfter(body_bytes) | StallAfter(body_bytes):
+            case CutAfter(body_bytes=body_bytes) | StallAfter(body_bytes=body_bytes):
                 return min(limit, first + body_bytes)
             case Throttle(bytes_per_second):
                 return min(limit, place + max(1, bytes_per_second // 50))
@@ -161,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.flush()
         if isinstance(fault, StallAfter):
             self.hub.released.wait()
+        if isinstance(fault, CutAfter):
+            fault.then()
         self.close_connection = True
         self.connection.shutdown(socket.SHUT_RDWR)
 

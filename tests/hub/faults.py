@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class CutAfter:
-    """Close the connection after this many bytes of the body."""
+    """Close the connection after this many bytes of the body, and do something once that is done."""
 
     body_bytes: int
+    then: Callable[[], None] = lambda: None
 
 
 @dataclass(frozen=True)
