@@ -40,7 +40,9 @@ class RetryButtons(QWidget):
     def place(self, boxes: dict[MessageId, QRectF]) -> None:
         """Have a button in each box, in the parent's coordinates, and none elsewhere."""
         for message_id in self._buttons.keys() - boxes.keys():
-            self._buttons.pop(message_id).deleteLater()
+            gone = self._buttons.pop(message_id)
+            gone.hide()
+            gone.deleteLater()
         for message_id, box in boxes.items():
             if message_id not in self._buttons:
                 button = self._new_button(self._area)
