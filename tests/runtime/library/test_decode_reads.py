@@ -82,6 +82,15 @@ def test_of_experts_as_many_are_read_as_a_token_uses(tmp_path: Path, config: Con
     assert active_weights_bytes(spec) == spec.weights_bytes - looked_up - unused
 
 
+def test_of_the_experts_in_a_gguf_file_as_many_are_read_as_a_token_uses(tmp_path: Path) -> None:
+    recipe = msgspec.structs.replace(TINY, architecture="qwen3moe", experts=8, active_experts=2)
+    write_random_gguf(tmp_path / "model.gguf", recipe)
+    spec = read_spec(tmp_path / "model.gguf")
+
+    looked_up, unused = size_of(spec, "token_embd"), size_of(spec, "_exps") * 6 // 8
+    assert active_weights_bytes(spec) == spec.weights_bytes - looked_up - unused
+
+
 def test_windows_are_told_from_the_whole_context(tmp_path: Path) -> None:
     write_random(tmp_path / "model", {**COMMON, **SLIDING_WINDOW})
     reads = decode_reads(read_spec(tmp_path / "model"))
