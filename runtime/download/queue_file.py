@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 
 import msgspec
 
+from runtime.config.atomic_file import replace_file
 from runtime.download.part_file import disk_errors
 from runtime.download.plan import DownloadPlan
 from runtime.download.status import DownloadState
@@ -62,14 +61,4 @@ def write_queue(file: Path, downloads: tuple[KeptDownload, ...]) -> None:
     content = msgspec.json.encode(_Content(VERSION, downloads))
     with disk_errors(file):
         file.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, name = tempfile.mkstemp(dir=file.parent, prefix=file.name, suffix=".new")
-        fresh = Path(name)
-        try:
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(content)
-                stream.flush()
-                os.fsync(stream.fileno())
-            fresh.replace(file)
-        except OSError:
-            fresh.unlink(missing_ok=True)
-            raise
+        replace_file(file, content)
