@@ -20,7 +20,7 @@ from typing import BinaryIO
 
 import msgspec
 
-from runtime.values.errors import InvalidRequestError
+from runtime.values.errors import InternalError, InvalidRequestError
 from runtime.worker.channel import encode_line, read_batches
 from runtime.worker.protocol import FromWorker, Shutdown, ToWorker
 
@@ -152,6 +152,9 @@ class WorkerChild:
         try:
             for lines in read_batches(stream):
                 self._on_messages([decoder.decode(line) for line in lines])
+        except (msgspec.DecodeError, InternalError) as error:  # It can no longer be understood, so it serves nobody.
+            self._stderr_tail.append(f"not understood: {error}")
+            self._process.terminate()
         finally:
             stream.close()
             self._finish()

@@ -7,16 +7,18 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter_ns
 
+import msgspec
 import psutil
 import pytest
 
 from runtime.client.base import ModelToLoad, Reply
 from runtime.client.worker_client import WorkerClient
 from runtime.engine.scripted_engine import Script
-from runtime.values.errors import EngineUnavailableError, ModelMissingError, WorkerLostError
+from runtime.values.errors import EngineUnavailableError, InternalError, ModelMissingError, WorkerLostError
 from runtime.values.generation import (
     Cancelled,
     Failed,
@@ -29,6 +31,7 @@ from runtime.values.generation import (
 from runtime.values.model import EngineName, LoadOptions
 from runtime.values.prompt import TextPrompt
 from runtime.worker.child import WorkerChild
+from runtime.worker.protocol import PROTOCOL_VERSION, Ready
 from tests.runtime.client.scripted_worker import ask, scripted_model, start_child, worker
 
 QUICK = Script(replies=(tuple("Hello, world"),), prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
@@ -215,6 +218,25 @@ async def test_a_worker_that_never_starts_is_an_error_not_a_hang() -> None:
             )
         )
     assert "no engine today" in caught.value.detail
+
+
+def speaking(line: str) -> Callable[..., WorkerChild]:
+    """Return what starts a worker that says `line` instead of hello, and waits."""
+    program = f"import sys; print({line!r}, flush=True); sys.stdin.read()"
+    return lambda on_messages, on_exit: WorkerChild([sys.executable, "-c", program], os.environ, on_messages, on_exit)
+
+
+async def test_a_worker_of_another_version_is_refused() -> None:
+    ready = msgspec.json.encode(Ready(PROTOCOL_VERSION + 1, 1)).decode()
+    with pytest.raises(InternalError, match=f"speaks protocol {PROTOCOL_VERSION + 1}"):
+        await asyncio.wait_for(WorkerClient.start(speaking(ready)), 20)
+
+
+@pytest.mark.parametrize("line", ["Segmentation fault?", '{"type":"FromTheFuture"}', "{}"])
+async def test_a_worker_that_cannot_be_understood_is_given_up(line: str) -> None:
+    with pytest.raises(WorkerLostError) as caught:
+        await asyncio.wait_for(WorkerClient.start(speaking(line)), 20)
+    assert "not understood" in caught.value.detail
 
 
 async def test_closing_twice_and_closing_a_dead_worker_are_fine() -> None:
