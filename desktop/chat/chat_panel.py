@@ -66,6 +66,8 @@ class ChatPanel(QWidget):
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
         self._draft_timer.setInterval(DRAFT_DELAY_MS)
+        self._escape_key = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
+        self._escape_key.setEnabled(False)
         self._lay_out()
         self._connect_state()
         self._connect_widgets()
@@ -105,7 +107,7 @@ class ChatPanel(QWidget):
         self._chat.message_added.connect(self._add_message)
         self._chat.message_changed.connect(self._update_message)
         self._chat.text_arrived.connect(self._append_text)
-        self._chat.busy_changed.connect(lambda busy: self.composer.set_busy(busy=busy))
+        self._chat.busy_changed.connect(self._show_busy)
         self._engine.status_changed.connect(self._show_engine)
         self._metrics.changed.connect(self._show_progress)
 
@@ -115,9 +117,7 @@ class ChatPanel(QWidget):
         self.composer.edited.connect(self._draft_timer.start)
         self._draft_timer.timeout.connect(self._tell_draft)
         self._welcome.question_chosen.connect(self._send)
-        stop = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
-        stop.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        stop.activated.connect(self._escape)
+        self._escape_key.activated.connect(self._escape)
         view = self.transcript
         view.edit_requested.connect(self._begin_edit)
         view.link_activated.connect(self._ask_before_link)
@@ -158,6 +158,14 @@ class ChatPanel(QWidget):
     def _show_path(self, path: tuple[ChatMessage, ...]) -> None:
         self.transcript.set_messages([message_view(message) for message in path])
         self._show_welcome()
+
+    def _show_busy(self, busy: bool) -> None:  # noqa: FBT001 - a signal's argument
+        self.composer.set_busy(busy=busy)
+        self._claim_escape()
+
+    def _claim_escape(self) -> None:
+        """Take the Escape key wherever the focus is, but only while there is something to end here."""
+        self._escape_key.setEnabled(self._chat.busy or self._editing is not None)
 
     def _add_message(self, message: ChatMessage) -> None:
         self.transcript.add_message(message_view(message, self._status()))
@@ -248,6 +256,7 @@ class ChatPanel(QWidget):
             self._editing = message.id
             self.composer.set_text(message.text)
             self.composer.set_editing(editing=True)
+            self._claim_escape()
             self.composer.focus()
 
     def _end_edit(self) -> None:
@@ -259,6 +268,7 @@ class ChatPanel(QWidget):
     def _stop_editing(self) -> None:
         self._editing = None
         self.composer.set_editing(editing=False)
+        self._claim_escape()
 
     def _escape(self) -> None:
         if self._chat.busy:
