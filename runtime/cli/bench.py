@@ -6,10 +6,14 @@ import argparse
 import asyncio
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TextIO
 
 from runtime.bench.comparison import Comparison, EarlierRow, compare, read_earlier
 from runtime.bench.conditions import SystemProbe
+from runtime.bench.history import FILE_NAME, History, RunRecord, open_history, unix_ms_now
 from runtime.bench.model_identity import CACHE_FILE_NAME, HashCache
 from runtime.bench.plan import BenchPlan
 from runtime.bench.progress import Activity, BenchProgress
@@ -17,11 +21,12 @@ from runtime.bench.record import BenchRow, RowStatus
 from runtime.bench.report import OutputFormat, rendered
 from runtime.bench.reproduction import command_line
 from runtime.bench.runner import BenchResult, BenchRun
-from runtime.cli.bench_options import plan_from
+from runtime.cli.bench_options import FROM_HISTORY, plan_from
 from runtime.cli.streams import write_line, writing
 from runtime.cli.terminal import without_controls
 from runtime.client.launch import make_supervisor
 from runtime.config.paths import AppPaths
+from runtime.values.errors import StoreError
 from runtime.values.wording import duration_text, milliseconds_text, speed_text
 
 EXIT_FAILED = 1
@@ -36,15 +41,56 @@ ACTIVITY_WORDS = {
 
 
 def run_bench(options: argparse.Namespace, paths: AppPaths) -> int:
-    """Measure, print the results, and return the exit code."""
+    """Measure, print the results, keep them in the history, and return the exit code."""
     # What to compare with is read first: a wrong path must not cost a run.
-    earlier = read_earlier(options.compare) if options.compare is not None else ()
+    earlier = _earlier(options.compare, paths)
     plan = plan_from(options, paths)
+    started_unix_ms = unix_ms_now()
     result = measure(plan, paths, ProgressLine(sys.stderr))
     show(result, plan, OutputFormat(options.output), earlier)
+    _keep(
+        RunRecord(
+            started_unix_ms=started_unix_ms,
+            command=command_line(plan),
+            cancelled=result.cancelled,
+            rows=result.rows,
+        ),
+        paths,
+    )
     if result.cancelled:
         return EXIT_INTERRUPTED
     return EXIT_FAILED if any(row.status is RowStatus.FAILED for row in result.rows) else 0
+
+
+def _earlier(choice: str | None, paths: AppPaths) -> tuple[EarlierRow, ...] | None:
+    """Return what to compare with; None for nothing."""
+    if choice is None:
+        return None
+    if choice != FROM_HISTORY:
+        return read_earlier(Path(choice))
+    with _history(paths) as history:
+        return history.earlier_rows()
+
+
+def _keep(run: RunRecord, paths: AppPaths) -> None:
+    """Add a run that measured anything to the history. The results have been printed: a failure is only told."""
+    if not any(row.samples_ns for row in run.rows):
+        return
+    try:
+        with _history(paths) as history:
+            history.add(run)
+    except StoreError as error:
+        _note(sys.stderr, f"These results are not in the history: {error.what} {error.next_step}")
+
+
+@contextmanager
+def _history(paths: AppPaths) -> Iterator[History]:
+    opened = open_history(paths.data / FILE_NAME)
+    if opened.damage is not None:
+        kept, saved = opened.damage.kept_aside, opened.damage.salvaged_runs
+        _note(sys.stderr, f"The benchmark history was damaged; {saved} runs could be read. The file is kept: {kept}")
+    with closing(opened.history):
+        yield opened.history
 
 
 def measure(plan: BenchPlan, paths: AppPaths, line: ProgressLine) -> BenchResult:
@@ -69,9 +115,9 @@ async def _until_interrupted(run: BenchRun) -> BenchResult:
         return await task
 
 
-def show(result: BenchResult, plan: BenchPlan, output: OutputFormat, earlier: tuple[EarlierRow, ...]) -> None:
+def show(result: BenchResult, plan: BenchPlan, output: OutputFormat, earlier: tuple[EarlierRow, ...] | None) -> None:
     """Print the results; the comparison goes with a table, or to stderr where stdout is for scripts."""
-    comparisons = compare(result.rows, earlier)
+    comparisons = compare(result.rows, earlier or ())
     text = rendered(result.rows, output, comparisons)
     if output is OutputFormat.MARKDOWN:
         text += f"repeat with: {command_line(plan)}\n"
@@ -79,7 +125,7 @@ def show(result: BenchResult, plan: BenchPlan, output: OutputFormat, earlier: tu
     if output is not OutputFormat.MARKDOWN:
         for comparison in comparisons:
             _note(sys.stderr, _comparison_line(comparison))
-    if earlier and not comparisons:
+    if earlier is not None and not comparisons:
         _note(sys.stderr, "The earlier results hold none of these tests on these models.")
 
 

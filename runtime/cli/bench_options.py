@@ -42,10 +42,12 @@ examples:
   first-token bench --model demo:int4 demo:int8 --preset quick
   first-token bench --model some-model.gguf --depth 0,4k,max --output json > before.json
   first-token bench --model some-model.gguf --depth 0,4k,max --compare before.json
+  first-token bench --compare                           against the latest results of the same tests
   first-token bench --test pp512,tg128@d4096,pp512+tg128@c4,chat128@cached
 
 Ctrl+C ends the run and prints what has been measured. Exit codes: 0 all measured; 1 something failed; 130 interrupted.
 """
+FROM_HISTORY = ""
 PLAIN = Preset(grid=WorkloadGrid(), repetitions=5)
 
 
@@ -60,7 +62,11 @@ def add_bench_parser(commands: Commands, run: Callable[[argparse.Namespace, AppP
         "--output", choices=tuple(OutputFormat), default=OutputFormat.MARKDOWN, help="form of the results (default: md)"
     )
     results.add_argument(
-        "--compare", type=Path, metavar="FILE", help="earlier results, JSON of ours or of llama-bench, to compare with"
+        "--compare",
+        nargs="?",
+        const=FROM_HISTORY,
+        metavar="FILE",
+        help="earlier results to compare with, JSON of ours or of llama-bench; without FILE the latest of this machine",
     )
 
 

@@ -8,11 +8,13 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from runtime.bench.history import FILE_NAME, open_history
 from runtime.bench.record import BenchRow, RowStatus
 from tests.runtime.cli.command import first_token
 
@@ -63,6 +65,41 @@ def test_results_compare_with_those_of_an_earlier_file(tmp_path: Path) -> None:
     read = list(csv.DictReader(io.StringIO(spreadsheet.stdout)))
     assert [line["test"] for line in read] == ["pp16", "tg40"]
     assert spreadsheet.stderr.count("tg40 t/s") == 1
+
+
+def test_results_stay_in_the_history_and_later_ones_compare_with_them(app_home: Path) -> None:
+    model = ("--model", "demo:int4")
+    alone = first_token(*SMALL, *model, "--compare")
+    again = first_token(*SMALL, *model, "--compare")
+
+    assert (alone.returncode, again.returncode) == (0, 0)
+    assert "hold none of these tests" in alone.stderr
+    assert "verdict" in again.stdout
+    with closing(open_history(app_home / "data" / FILE_NAME).history) as history:
+        assert [run.tests for run in history.runs()] == [("pp16", "tg40")] * 2
+        assert all("first-token bench" in run.command for run in history.runs())
+
+
+def test_a_damaged_history_costs_no_results(app_home: Path) -> None:
+    file = app_home / "data" / FILE_NAME
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"not a database")
+    done = first_token(*SMALL, "--model", "demo:int4", "--output", "json")
+
+    assert done.returncode == 0
+    assert len(rows_of(done.stdout)) == 2
+    assert "history was damaged" in done.stderr
+    assert len(list(file.parent.glob("*.corrupt-*"))) == 1
+
+
+def test_a_history_that_cannot_be_written_costs_no_results(app_home: Path) -> None:
+    app_home.mkdir()
+    (app_home / "data").write_text("a file where the folder should be", encoding="utf-8")
+    done = first_token(*SMALL, "--model", "demo:int4", "--output", "json")
+
+    assert done.returncode == 0
+    assert len(rows_of(done.stdout)) == 2
+    assert "not in the history" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,212 @@
+"""What the built-in benchmark reports against the closest raw loop: pp512 and tg128, interleaved within one run.
+
+For llama.cpp that is the library's server asked directly in this process: reading by the wall clock around a blocking
+request for one token, writing by the server's own clock over the intervals between tokens. For MLX it is
+`mlx_lm.stream_generate`, what `mlx_lm.benchmark` times, in this process: its prompt_tps as it is, its generation_tps
+corrected, since it divides n + 1 tokens by the time of n intervals. Both have the chunk size that the engine has.
+
+    uv run python -m tests.benchmarks.bench_against_raw_loop --engine llamacpp --rounds 8
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import sys
+import tempfile
+from collections.abc import Callable
+from functools import partial
+from importlib import import_module
+from pathlib import Path
+from time import perf_counter
+from typing import Protocol
+
+import msgspec
+
+from runtime.bench.measurement import Meter
+from runtime.bench.prompts import random_ids
+from runtime.bench.requests import StopSignal
+from runtime.bench.workload import Decode, Prefill, Workload, name_of
+from runtime.client.base import ModelToLoad
+from runtime.client.launch import make_supervisor
+from runtime.client.supervisor import Supervisor
+from runtime.engine.llamacpp_threads import busy_cores, choose_threads
+from runtime.engine.llamacpp_wire import Timings
+from runtime.engine.mlx_evaluation import default_chunk_tokens
+from runtime.library.reader import read_spec
+from runtime.metrics.device import read_device
+from runtime.values.model import EngineName, LoadOptions
+from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
+from tests.benchmarks.large_models import large_model
+from tests.models.random_gguf import GgufRecipe
+from tests.models.random_mlx import write_random_mlx
+
+SEED = 42
+OURS, RAW = "built in", "raw loop"
+BATCH_TOKENS = 128
+# 12 million parameters: MLX's CPU backend reads some hundred tokens a second with that.
+SMALL = GgufRecipe(layers=6, hidden=384, feed_forward=1024, heads=6, kv_heads=3, head_dim=64, context_tokens=2048)
+
+
+class RawLoop(Protocol):
+    """A loop without anything of ours; both give tokens per second."""
+
+    def prefill_speed(self, prompt: tuple[int, ...]) -> float:
+        """Read `prompt`."""
+        ...
+
+    def decode_speed(self, tokens: int) -> float:
+        """Write `tokens` after a first one."""
+        ...
+
+
+class _Server(Protocol):
+    def handle_completions(self, body: dict[str, object]) -> dict[str, object]: ...
+
+
+class _Answer(msgspec.Struct):
+    timings: Timings
+
+
+class LlamaServerLoop:
+    """xllamacpp's server, asked by a blocking call."""
+
+    def __init__(self, path: Path, *, context_tokens: int, threads: int) -> None:
+        library = import_module("xllamacpp")
+        params = library.CommonParams()
+        params.model.path = str(path)
+        params.n_ctx = context_tokens
+        params.n_parallel = 1
+        params.n_batch = params.n_ubatch = BATCH_TOKENS
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
+        params.verbosity = 1
+        self._server: _Server = library.Server(params)
+        self._complete((1,), 1)
+
+    def prefill_speed(self, prompt: tuple[int, ...]) -> float:
+        """See `RawLoop`."""
+        begun = perf_counter()
+        self._complete(prompt, 1)
+        return len(prompt) / (perf_counter() - begun)
+
+    def decode_speed(self, tokens: int) -> float:
+        """See `RawLoop`."""
+        return tokens * 1000 / self._complete((1,), tokens + 1).predicted_ms
+
+    def _complete(self, prompt: tuple[int, ...], tokens: int) -> Timings:
+        body: dict[str, object] = {
+            "prompt": list(prompt),
+            "n_predict": tokens,
+            "temperature": 0,
+            "samplers": ["top_k"],
+            "top_k": 1,
+            "ignore_eos": True,
+            "cache_prompt": False,
+            "stream": False,
+        }
+        return msgspec.convert(self._server.handle_completions(body), _Answer).timings
+
+
+class MlxLoop:
+    """mlx-lm's own generation, as its benchmark calls it."""
+
+    def __init__(self, path: Path, chunk_tokens: int) -> None:
+        mlx_lm = import_module("mlx_lm")
+        self._generate = mlx_lm.stream_generate
+        self._model, self._tokenizer = mlx_lm.load(str(path))
+        self._tokenizer._eos_token_ids = {}  # noqa: SLF001 - as mlx_lm.benchmark does, to avoid early stopping
+        self._chunk_tokens = chunk_tokens
+
+    def prefill_speed(self, prompt: tuple[int, ...]) -> float:
+        """See `RawLoop`."""
+        return self._last(prompt, 1)[0]
+
+    def decode_speed(self, tokens: int) -> float:
+        """See `RawLoop`."""
+        return self._last((1,), tokens + 1)[1] * tokens / (tokens + 1)
+
+    def _last(self, prompt: tuple[int, ...], tokens: int) -> tuple[float, float]:
+        *_, last = self._generate(
+            self._model, self._tokenizer, list(prompt), max_tokens=tokens, prefill_step_size=self._chunk_tokens
+        )
+        return float(last.prompt_tps), float(last.generation_tps)
+
+
+class BuiltIn:
+    """The product's benchmark, on a worker of its own."""
+
+    def __init__(self, model: ModelToLoad) -> None:
+        self._runner = asyncio.Runner()
+        self._client: Supervisor = make_supervisor()
+        self.model = self._runner.run(self._client.load(model))
+        self._meter = Meter(self._client, self.model, SEED, StopSignal())
+        self._repetition = 0
+
+    def speed(self, workload: Workload) -> float:
+        """Return tokens per second."""
+        self._repetition += 1
+        return self._runner.run(self._meter.measure(workload, self._repetition)).sample.tokens_per_second
+
+    def close(self) -> None:
+        """End the worker."""
+        self._runner.run(self._client.close())
+        self._runner.close()
+
+
+def parsed() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--engine", choices=("llamacpp", "mlx"), default="llamacpp")
+    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--prompt-tokens", type=int, default=512)
+    parser.add_argument("--generate-tokens", type=int, default=128)
+    parser.add_argument("--threads", type=int, default=None, help="llama.cpp threads (default: the engine's choice)")
+    parser.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()) / "first-token-models")
+    return parser.parse_args()
+
+
+def opened(options: argparse.Namespace) -> tuple[ModelToLoad, RawLoop]:
+    """Return how the product loads the model, and the raw loop with the same model loaded alike."""
+    context = options.prompt_tokens + options.generate_tokens + 2
+    if options.engine == "llamacpp":
+        path = large_model(EngineName.LLAMACPP, options.models)
+        threads = options.threads or choose_threads(None, read_device(), path.stat().st_size, busy_cores).decode
+        load = LoadOptions(context_tokens=context, threads=threads, prefill_chunk_tokens=BATCH_TOKENS)
+        loop: RawLoop = LlamaServerLoop(path, context_tokens=context, threads=threads)
+        return ModelToLoad(engine=EngineName.LLAMACPP, path=str(path), options=load), loop
+    path = options.models / "random-12m-f32"
+    if not path.exists():
+        write_random_mlx(path, SMALL)
+    spec = read_spec(path)
+    chunk = default_chunk_tokens(spec.parameters, spec.kv_element_bytes)
+    load = LoadOptions(context_tokens=context, prefill_chunk_tokens=chunk)
+    return ModelToLoad(engine=EngineName.MLX, path=str(path), options=load), MlxLoop(path, chunk)
+
+
+def main() -> None:
+    """Measure and print."""
+    options = parsed()
+    model, loop = opened(options)
+    built_in = BuiltIn(model)
+    prompt = random_ids(SEED, "raw", options.prompt_tokens, built_in.model.vocabulary_size)
+    sys.stdout.write(f"{machine()}\n{built_in.model.engine_version}, {Path(model.path).name}, {model.options}\n")
+    pairs: tuple[tuple[Workload, Callable[[], float]], ...] = (
+        (Prefill(options.prompt_tokens), partial(loop.prefill_speed, prompt)),
+        (Decode(options.generate_tokens), partial(loop.decode_speed, options.generate_tokens)),
+    )
+    try:
+        for workload, raw in pairs:
+            report(name_of(workload), measure({OURS: partial(built_in.speed, workload), RAW: raw}, options.rounds))
+    finally:
+        built_in.close()
+
+
+def report(test: str, samples: dict[str, list[float]]) -> None:
+    """Print what each came to, and the ratio."""
+    for name, values in samples.items():
+        sys.stdout.write(summary(f"{test}, {name}", values, "tok/s") + "\n")
+    sys.stdout.write(f"{test}: {OURS} ÷ {RAW}: {paired_ratio(samples[OURS], samples[RAW])}\n")
+
+
+if __name__ == "__main__":
+    main()
