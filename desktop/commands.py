@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
-from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, QUrl
 from PySide6.QtGui import QDesktopServices
-from PySide6.QtWidgets import QFileDialog, QMessageBox
+from PySide6.QtWidgets import QFileDialog
 
 from desktop.chat.chat_panel import ChatPanel
 from desktop.conversations.sidebar import Sidebar
@@ -16,12 +16,6 @@ from desktop.main_window import MainWindow
 from desktop.menus import Commands, build_menus
 from desktop.model_control.model_button import ModelButton
 from desktop.session import States
-from desktop.settings.chat_settings import ChatSettingsDialog
-from desktop.settings.general_page import GeneralPage
-from desktop.settings.models_page import ModelsPage
-from desktop.settings.privacy_page import PrivacyPage
-from desktop.settings.settings_dialog import SettingsDialog
-from desktop.state.chat_settings_state import ChatSettingsState
 from desktop.state.engine_state import EngineStatus, LoadFailed
 from desktop.state.transfer_state import ExportFormat, TransferState
 from desktop.theme.theme import Theme
@@ -29,6 +23,9 @@ from desktop.widgets.question import ask
 from runtime.config.paths import AppPaths
 from runtime.values.chat import ChatId, MessageId
 from runtime.values.errors import FirstTokenError, InternalError, UserFacingError
+
+if TYPE_CHECKING:
+    from desktop.dialogs import Dialogs
 
 
 class WindowCommands(QObject):
@@ -50,9 +47,8 @@ class WindowCommands(QObject):
         self._sidebar = sidebar
         self._model_button = model_button
         self._paths = paths
-        self._settings_dialog: SettingsDialog | None = None
+        self._dialogs: Dialogs | None = None
         self._load_failure = ""
-        self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
         self._transfer = TransferState(states.storage, states.chats, self)
         self._connect_panels()
         self._connect_states()
@@ -60,14 +56,14 @@ class WindowCommands(QObject):
 
     def apply_theme(self, theme: Theme) -> None:
         """Dress the dialogs that are open."""
-        if self._settings_dialog is not None:
-            self._settings_dialog.apply_theme(theme)
+        if self._dialogs is not None:
+            self._dialogs.apply_theme(theme)
 
     def _connect_panels(self) -> None:
         tasks, states = self._states.tasks, self._states
         toolbar = self._window.toolbar
         toolbar.new_chat_button.clicked.connect(self._new_chat)
-        toolbar.chat_settings_button.clicked.connect(self._open_chat_settings)
+        toolbar.chat_settings_button.clicked.connect(lambda: self._open_dialogs().open_chat_settings())
         self._sidebar.chat_chosen.connect(lambda number: self._open_chat(ChatId(number)))
         self._sidebar.message_chosen.connect(
             lambda chat, message, text: tasks.start(
@@ -109,9 +105,9 @@ class WindowCommands(QObject):
             usual_text=lambda: self._change_text_size(0),
             choose_model=self._model_button.open_menu,
             unload_model=self._model_button.unload_requested.emit,
-            chat_settings=self._open_chat_settings,
-            settings=self._open_settings,
-            about=self._about,
+            chat_settings=lambda: self._open_dialogs().open_chat_settings(),
+            settings=lambda: self._open_dialogs().open_settings(),
+            about=lambda: self._open_dialogs().open_about(),
         )
 
     # chats
@@ -228,37 +224,12 @@ class WindowCommands(QObject):
         state = self._states.preferences
         state.choose(state.preferences.with_larger_text(steps) if steps else state.preferences.with_usual_text())
 
-    def _open_settings(self) -> None:
-        if self._settings_dialog is None:
-            states = self._states
-            theme = self._window.theme
-            self._settings_dialog = SettingsDialog(
-                theme,
-                GeneralPage(theme, states.preferences),
-                ModelsPage(theme, states.settings, states.installed, states.tasks),
-                PrivacyPage(theme, self._paths),
-                self._window,
-            )
-        self._settings_dialog.present()
+    def _open_dialogs(self) -> Dialogs:
+        from desktop.dialogs import Dialogs  # noqa: PLC0415 - costs time and memory that most days need not
 
-    def _open_chat_settings(self) -> None:
-        dialog = ChatSettingsDialog(self._window.theme, self._chat_settings, self._states.tasks, self._window)
-        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        dialog.present()
-
-    def _about(self) -> None:
-        box = QMessageBox(self._window)
-        box.setObjectName("aboutDialog")
-        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        box.setWindowTitle(self.tr("About First Token"))
-        close = box.addButton(QMessageBox.StandardButton.Close)
-        close.setObjectName("aboutCloseButton")
-        close.setAccessibleName(close.text().replace("&", ""))
-        box.setText(f"First Token {version('first-token')}")
-        box.setInformativeText(
-            self.tr("Runs language models on this machine and shows what inference costs. Nothing leaves the machine.")
-        )
-        box.open()
+        if self._dialogs is None:
+            self._dialogs = Dialogs(self._states, self._window, self._paths)
+        return self._dialogs
 
     def _show_load_failure(self, status: EngineStatus) -> None:
         """Say under the model button why a model did not load, until the next one is loading."""

@@ -1,0 +1,74 @@
+"""The dialogs that the menus open: settings, a chat's own settings, and what this app is.
+
+Imported when the first of them is opened: most days none is.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+
+from PySide6.QtCore import QObject, Qt
+from PySide6.QtWidgets import QMessageBox
+
+from desktop.main_window import MainWindow
+from desktop.session import States
+from desktop.settings.chat_settings import ChatSettingsDialog
+from desktop.settings.general_page import GeneralPage
+from desktop.settings.models_page import ModelsPage
+from desktop.settings.privacy_page import PrivacyPage
+from desktop.settings.settings_dialog import SettingsDialog
+from desktop.state.chat_settings_state import ChatSettingsState
+from desktop.theme.theme import Theme
+from runtime.config.paths import AppPaths
+
+
+class Dialogs(QObject):
+    """Opens them over the window; each at most once."""
+
+    def __init__(self, states: States, window: MainWindow, paths: AppPaths) -> None:
+        super().__init__(window)
+        self._states = states
+        self._window = window
+        self._paths = paths
+        self._settings: SettingsDialog | None = None
+        self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
+
+    def apply_theme(self, theme: Theme) -> None:
+        """Dress what is open."""
+        if self._settings is not None:
+            self._settings.apply_theme(theme)
+
+    def open_settings(self) -> None:
+        """Show the preferences."""
+        if self._settings is None:
+            states = self._states
+            theme = self._window.theme
+            self._settings = SettingsDialog(
+                theme,
+                GeneralPage(theme, states.preferences),
+                ModelsPage(theme, states.settings, states.installed, states.tasks),
+                PrivacyPage(theme, self._paths),
+                self._window,
+            )
+        self._settings.present()
+
+    def open_chat_settings(self) -> None:
+        """Show the system prompt and the sampling of the open chat."""
+        dialog = ChatSettingsDialog(self._window.theme, self._chat_settings, self._states.tasks, self._window)
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.present()
+
+    def open_about(self) -> None:
+        """Say what this is."""
+        box = QMessageBox(self._window)
+        box.setObjectName("aboutDialog")
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setWindowTitle(self.tr("About First Token"))
+        close = box.addButton(QMessageBox.StandardButton.Close)
+        close.setObjectName("aboutCloseButton")
+        close.setAccessibleName(close.text().replace("&", ""))
+        box.setText(f"First Token {version('first-token')}")
+        box.setInformativeText(
+            self.tr("Runs language models on this machine and shows what inference costs. Nothing leaves the machine.")
+        )
+        box.open()
