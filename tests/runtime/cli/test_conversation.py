@@ -94,6 +94,7 @@ def test_ctrl_c_while_a_lost_worker_is_replaced_stops_the_message_and_not_the_ap
     begin_reply(conversation, "another question")
     conversation.type(CTRL_C)
     conversation.until("Stopped.")
+    conversation.until(PROMPT)
     conversation.type(CTRL_D)
     assert conversation.exit_code() == 0
 
