@@ -16,6 +16,9 @@ from desktop.chat.transcript.row import Row
 from desktop.chat.transcript.table_columns import TableColumns
 from desktop.chat.transcript.table_rows import TableRow, table_cells
 
+FRAMED = {BlockKind.CODE, BlockKind.TABLE}
+"""Blocks that stand in a frame, which needs more room around it than a line of text."""
+
 
 class BlockRows(ABC):
     """A block and the rows that show it."""
@@ -184,7 +187,7 @@ def _gap(above: Block, below: Block) -> float:
     if above.kind is BlockKind.HEADING:
         return 0.45
     if _is_tight_list(above, below):
-        return 0.22
+        return 0.45 if {above.kind, below.kind} & FRAMED else 0.22
     return 0.7
 
 

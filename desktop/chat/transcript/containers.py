@@ -59,13 +59,20 @@ def paint_containers(
                 bar_x = left + width - QUOTE_BAR_WIDTH if mirrored else left
                 top = box.top() if index < begins_at or first_line is None else 0.0
                 bar = QRectF(bar_x, top, QUOTE_BAR_WIDTH, box.bottom() - top)
-                painter.fillRect(bar, QColor(look.colors.border))
+                _paint_bar(painter, bar, QColor(look.colors.border))
             case ListItem():
                 if index >= begins_at and first_line is not None:
                     marker = QRectF(left, first_line.top(), width, first_line.height())
                     checked = block.checked if index == len(block.containers) - 1 else None
                     _paint_marker(painter, look, marker, (container.number, depth, checked), mirrored=mirrored)
                 depth += 1
+
+
+def _paint_bar(painter: QPainter, bar: QRectF, color: QColor) -> None:
+    """Paint a row's part of a quote bar, without smooth edges: between two rows they would show as a seam."""
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing, on=False)
+    painter.fillRect(bar, color)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
 
 
 def _paint_marker(

@@ -58,6 +58,11 @@ def test_a_list_is_as_tight_in_a_quote_as_outside(maker: BodyMaker, quoted: bool
     assert gaps(maker, "> above\n> - a", quoted=quoted) == [of_paragraphs]
 
 
+def test_a_frame_in_a_list_has_room_around_it(maker: BodyMaker) -> None:
+    above_code, _, below_code, between_items = gaps(maker, "- a\n  ```\n  x\n  ```\n- b\n- c")
+    assert above_code == below_code > between_items
+
+
 def test_unfolded_reasoning_stands_apart_from_the_answer(view: TranscriptView) -> None:
     view.set_messages([reply(1, "Answer", reasoning="Because\n\nof this")])
     view.fold_reasoning(0)
