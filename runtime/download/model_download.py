@@ -87,20 +87,15 @@ class ModelDownload:
         """
         try:
             with self._staging.held():
-                self._staging.check_free()
-                self._check_space()
-                for file in self._plan.files:
-                    self._fetch(file)
-                self._check_stop()
-                self._progress.enter(DownloadState.INSTALLING)
-                if not self._staging.is_moving:
-                    read_spec(self._staging.files_here)
-                path = self._staging.install()
+                if not self._staging.is_installed:
+                    self._fetch_all()
+                    self._install()
             self._staging.discard()
         finally:
             self._transport.close()
+        self._progress.correct(self._plan.total_bytes)
         self._progress.enter(DownloadState.DONE)
-        return path
+        return self._staging.model_path
 
     def stop(self) -> None:
         """Have `run` end soon. Any thread."""
@@ -110,6 +105,19 @@ class ModelDownload:
     def status(self) -> DownloadStatus:
         """Return how it is now. Any thread."""
         return self._progress.status()
+
+    def _fetch_all(self) -> None:
+        self._staging.check_free()
+        self._check_space()
+        for file in self._plan.files:
+            self._fetch(file)
+        self._check_stop()
+
+    def _install(self) -> None:
+        self._progress.enter(DownloadState.INSTALLING)
+        if not self._staging.is_moving:
+            read_spec(self._staging.files_here)
+        self._staging.install()
 
     def _check_space(self) -> None:
         here = sum(map(self._staging.bytes_here, self._plan.files))

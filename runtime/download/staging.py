@@ -95,6 +95,11 @@ class Staging:
         """Whether everything was here and checked, and has begun to be moved into place."""
         return self._marker.exists()
 
+    @property
+    def is_installed(self) -> bool:
+        """Whether every file is in its final place: a process may have ended before it could write that down."""
+        return all(_size(self._installed(file)) == file.size_bytes for file in self.plan.files)
+
     def check_free(self) -> None:
         """Check that nothing is where the model is to be.
 
@@ -106,8 +111,8 @@ class Staging:
                 f"{shown(self.plan.model_path)} is already there.", "Remove it first to download it again."
             )
 
-    def install(self) -> Path:
-        """Move the finished model into place and return its path; may be called again after being interrupted.
+    def install(self) -> None:
+        """Move the finished model into place; may be called again after being interrupted.
 
         Raises:
             DownloadError: something is in the way, or the disk refuses.
@@ -126,7 +131,6 @@ class Staging:
                     if self.place(file).exists():
                         self.place(file).replace(self._installed(file))
             _settle(folder, folder.parent)
-        return self.model_path
 
     def discard(self) -> int:
         """Remove all that is here and return how many bytes that was.

@@ -428,3 +428,16 @@ def test_moving_into_place_can_be_interrupted_anywhere(moved: int, scene: Scene,
 
     assert has_arrived(repo, plan, scene.setup.models)
     assert len(scene.hub.requests) == asked
+
+
+def test_what_was_installed_but_not_written_down_is_done(scene: Scene) -> None:
+    plan = plan_for(scene.api)
+    ModelDownload(plan, scene.setup).run()
+    asked = len(scene.hub.requests)
+
+    again = ModelDownload(plan, scene.setup)
+    again.run()
+
+    assert again.status().state is DownloadState.DONE
+    assert len(scene.hub.requests) == asked
+    assert partial_downloads(scene.setup.models) == ()
