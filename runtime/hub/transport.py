@@ -20,7 +20,6 @@ from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
 
-import httpx2
 import msgspec
 
 from runtime.hub.access import HubAccess
@@ -125,7 +124,7 @@ class HubTransport:
         *,
         timeouts: Timeouts = Timeouts(),  # noqa: B008 - frozen
         proxy_for: Find | None = None,
-        tls: Callable[[], ssl.SSLContext] = httpx2.create_ssl_context,
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         """Take how to reach the Hub; nothing is connected yet.
 
@@ -133,13 +132,13 @@ class HubTransport:
             access: the Hub's address and the token.
             timeouts: how long to wait.
             proxy_for: gives the proxy for an address; None takes those of the environment and the system.
-            tls: makes the context for encrypted connections, when the first one is.
+            tls: makes the context for encrypted connections, when the first one is; None takes the usual one.
         """
         self._access = access
         self._home = _origin(urlsplit(access.endpoint))
         self._timeouts = timeouts
         self._proxy_for = proxy_for or system_proxy
-        self._make_tls = tls
+        self._make_tls = tls or usual_tls
         self._tls: ssl.SSLContext | None = None
         self._connections: dict[Origin, HTTPConnection] = {}
         self._live: socket.socket | None = None
@@ -295,6 +294,13 @@ class HubTransport:
         connection = self._connections.pop(origin, None)
         if connection is not None:
             connection.close()
+
+
+def usual_tls() -> ssl.SSLContext:
+    """Return the context that `huggingface_hub` encrypts with, too."""
+    import httpx2  # noqa: PLC0415 - takes longer than all else here, and a window that lists downloads needs none of it
+
+    return httpx2.create_ssl_context()
 
 
 def system_proxy(url: str) -> str | None:
