@@ -28,6 +28,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         llama_server: path of a native `llama-server` to use instead of the embedded one.
         default_model: what `--model` means when it is not given.
         models_folders: folders with models besides the app's own.
+        added_models: models added by themselves, in place: MLX directories and GGUF files.
+        forgotten_models: models in those folders, or added, that are not to be listed.
         threads: CPU threads of llama.cpp; None measures.
         engine: the engine to use; None picks it by machine and model.
         unknown: keys of the file that this version does not know, with their JSON text.
@@ -37,6 +39,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     llama_server: str | None = None
     default_model: str = "demo"
     models_folders: tuple[str, ...] = ()
+    added_models: tuple[str, ...] = ()
+    forgotten_models: tuple[str, ...] = ()
     threads: int | None = None
     engine: EngineName | None = None
     unknown: Mapping[str, msgspec.Raw] = {}

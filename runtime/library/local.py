@@ -19,7 +19,6 @@ from runtime.config.settings import Settings
 from runtime.library.defects import shown
 from runtime.library.installed import (
     DEMO,
-    GGUF_SUFFIX,
     InstalledModel,
     demo_models,
     gguf_files,
@@ -27,6 +26,7 @@ from runtime.library.installed import (
     list_models,
 )
 from runtime.library.mlx_spec import CONFIG_FILE
+from runtime.library.scan import GGUF_SUFFIX
 from runtime.metrics.device import DeviceInfo, is_apple_silicon
 from runtime.values.errors import EngineUnavailableError, ModelMissingError, ModelUnsupportedError, UserFacingError
 from runtime.values.model import EngineName, ModelFormat

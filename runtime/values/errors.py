@@ -12,6 +12,7 @@
     │   ├── EngineUnavailableError   engine-unavailable   the engine is not installed or does not run here
     │   ├── SettingsError            settings             a settings file or an option that cannot be used
     │   ├── CatalogError             catalog              the list of models that ships with the app is damaged
+    │   ├── LibraryError             library              a model that cannot be added to the list or removed from it
     │   ├── StoreError               store                the chat database or an exported file cannot be used
     │   ├── OutputError              output               what a command says cannot be written
     │   ├── UsageError               usage                a command line that is not understood
@@ -114,6 +115,12 @@ class CatalogError(UserFacingError):
     """The list of models that ships with the app is missing or damaged."""
 
     code = "catalog"
+
+
+class LibraryError(UserFacingError):
+    """A model cannot be added to the list of models, or removed from it."""
+
+    code = "library"
 
 
 class StoreError(UserFacingError):
