@@ -212,11 +212,11 @@ class WindowCommands(QObject):
         return dialog
 
     def _note_exported(self, file: Path) -> None:
-        self._window.notices.offer(
-            self.tr("Exported to {file}.").format(file=file),
-            self.tr("Show folder"),
-            lambda: QDesktopServices.openUrl(QUrl.fromLocalFile(str(file.parent))),
-        )
+        def show_folder() -> None:
+            QDesktopServices.openUrl(QUrl.fromLocalFile(str(file.parent)))
+
+        text = self.tr("Exported to {file}.").format(file=file)
+        self._window.notices.offer(text, self.tr("Show folder"), show_folder)
 
     # looks and dialogs
 

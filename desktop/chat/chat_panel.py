@@ -281,7 +281,11 @@ class ChatPanel(QWidget):
         shown = address if len(address) <= SHOWN_ADDRESS_CHARACTERS else f"{address[:SHOWN_ADDRESS_CHARACTERS]}…"
         question = self.tr("Open this address in the browser?\n\n{address}").format(address=shown)
         url = QUrl(address, QUrl.ParsingMode.StrictMode)
-        ask(self, "linkDialog", question, self.tr("Open"), lambda: QDesktopServices.openUrl(url))
+
+        def open_link() -> None:
+            QDesktopServices.openUrl(url)
+
+        ask(self, "linkDialog", question, self.tr("Open"), open_link)
 
     def _start(self, work: Coroutine[object, object, None], name: str) -> None:
         self._tasks.start(work, name)

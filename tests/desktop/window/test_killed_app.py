@@ -7,20 +7,15 @@ import os
 import random
 import signal
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
-from pathlib import Path
 
 import psutil
 import pytest
 
-from runtime.config.paths import HOME_VARIABLE
 from runtime.values.chat import MessageState
 from tests.desktop.window.opened_window import SLOW, Home, until
+from tests.desktop.window.window_process import STREAMING, start
 
-ROOT = Path(__file__).resolve().parents[3]
-STARTED = "streaming"
 KILLS = 5
 
 
@@ -28,18 +23,12 @@ class App:
     """The app as a process of its own, which sends one message and goes on."""
 
     def __init__(self, home: Home, text: str) -> None:
-        environment = {**os.environ, HOME_VARIABLE: str(home.folder), "PYTHONPATH": str(ROOT)}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.desktop.window.send_and_stream", text],
-            env=environment,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
+        self._process = start(home, "stream", text)
 
     def wait_for_text(self) -> None:
         """Wait until text of the reply is on the screen."""
         assert self._process.stdout is not None
-        assert self._process.stdout.readline().strip() == STARTED
+        assert self._process.stdout.readline().strip() == STREAMING
 
     def kill(self) -> None:
         """End it as the system does, and wait until its worker has ended itself."""

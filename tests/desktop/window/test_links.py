@@ -33,8 +33,8 @@ async def test_a_link_opens_only_after_its_target_was_shown(
         QTest.mouseClick(transcript.viewport(), Qt.MouseButton.LeftButton, pos=at)
         await until(lambda: window.widget.findChildren(QMessageBox, "linkDialog"), "question")
         box = window.find(QMessageBox, "linkDialog")
-        assert box.informativeText() == ADDRESS
+        assert box.text().endswith(ADDRESS)
+        assert box.textFormat() is Qt.TextFormat.PlainText
         assert opened == []
-        answer = QMessageBox.StandardButton.Open if agrees else QMessageBox.StandardButton.Cancel
-        QTest.mouseClick(box.button(answer), Qt.MouseButton.LeftButton)
+        window.click("linkDialogYesButton" if agrees else "linkDialogCancelButton")
         assert [url.toString() for url in opened] == ([ADDRESS] if agrees else [])

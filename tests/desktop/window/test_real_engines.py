@@ -32,10 +32,13 @@ async def test_the_demo_model_answers_from_the_first_start_on(
     async with home.open() as window:
         assert window.find(QAbstractButton, "modelButton").text().startswith(f"Demo model · {quantization} · ")
         window.click("starterButton1")
+        await until(lambda: len(window.texts) == 2 and len(window.texts[1]) >= 20, "some of the answer")
+        if engine is EngineName.MLX:
+            window.press(Qt.Key.Key_Escape)  # On a CPU it writes ten times slower than llama.cpp.
         await window.idle("answer of the demo model")
         question, reply = window.path
-        assert reply.state is MessageState.COMPLETE
-        assert len(reply.text) > 20
+        assert reply.state in (MessageState.COMPLETE, MessageState.STOPPED)
+        assert len(reply.text) >= 20
         assert window.texts[0] == question.text
         stats = reply.stats
         assert stats is not None
