@@ -71,6 +71,7 @@ class EngineState(QObject):
         self._choose = choose
         self.status: EngineStatus = NoModel()
         self.model_name: str | None = None
+        self.model_path: Path | None = None
         self._loading: asyncio.Future[EngineStatus] | None = None
         self._settled = asyncio.Event()
 
@@ -100,6 +101,7 @@ class EngineState(QObject):
     async def _load(self, name: str) -> EngineStatus:
         try:
             chosen = await asyncio.to_thread(self._choose, name)
+            self.model_path = Path(chosen.path)
             return Serving(await self._client.load(chosen, lambda fraction: self._set(Loading(name, fraction))))
         except UserFacingError as error:
             return LoadFailed(name, error)

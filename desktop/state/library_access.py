@@ -1,0 +1,91 @@
+"""How the window reaches the Hub: the address of the environment, and the token in the system's keychain.
+
+Nothing is asked for before it is needed: a system may want the user's leave before it opens its keychain.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from runtime.hub.access import HubAccess, Token, hub_access
+from runtime.values.errors import KeychainError
+
+if TYPE_CHECKING:
+    from runtime.hub.api import HubApi
+    from runtime.hub.keychain import Keychain
+    from runtime.hub.transport import HubTransport
+
+log = logging.getLogger("first-token")
+
+
+def _system_keychain() -> Keychain:
+    from runtime.hub.keychain import system_keychain  # noqa: PLC0415 - only who asks the Hub needs it
+
+    return system_keychain()
+
+
+class LibraryAccess:
+    """Everything here blocks, and may be called from any thread but the window's."""
+
+    def __init__(
+        self, environment: Callable[[], Mapping[str, str]], open_keychain: Callable[[], Keychain] = _system_keychain
+    ) -> None:
+        self._environment = environment
+        self._open_keychain = open_keychain
+        self._guard = Lock()
+        self._token: Token | None = None
+        self._has_looked = False
+
+    def current(self) -> HubAccess:
+        """Return how to reach the Hub now; a keychain that cannot be used leaves it anonymous.
+
+        Raises:
+            SettingsError: `HF_ENDPOINT` is no web address.
+            InvalidRequestError: `HF_TOKEN` is no token.
+        """
+        return hub_access(self._environment(), self._kept())
+
+    def api(self) -> HubApi:
+        """Return a way to ask questions.
+
+        Raises:
+            UserFacingError: as `current`.
+        """
+        from runtime.hub.api import HubApi  # noqa: PLC0415 - half a second that only a search should cost
+
+        return HubApi(self.current())
+
+    def transport(self) -> HubTransport:
+        """Return connections for one thread.
+
+        Raises:
+            UserFacingError: as `current`.
+        """
+        from runtime.hub.transport import HubTransport  # noqa: PLC0415 - only downloads need it
+
+        return HubTransport(self.current())
+
+    def keep(self, text: str) -> None:
+        """Keep the token that was typed in the keychain, and use it from now on.
+
+        Raises:
+            InvalidRequestError: no token looks like that.
+            KeychainError: the keychain cannot be used; the token then holds until the app is closed.
+        """
+        token = Token(text)
+        with self._guard:
+            self._token, self._has_looked = token, True
+        self._open_keychain().keep(token)
+
+    def _kept(self) -> Token | None:
+        with self._guard:
+            if not self._has_looked:
+                self._has_looked = True
+                try:
+                    self._token = self._open_keychain().token()
+                except KeychainError as error:
+                    log.info("no token from the keychain: %s %s", error.what, error.detail)
+            return self._token

@@ -1,0 +1,42 @@
+"""The curated list of models, as far as its models run here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from pathlib import Path
+
+from PySide6.QtCore import QObject, Signal
+
+from desktop.state.library_offers import OfferedModel, catalog_offers
+from runtime.library.catalog import Catalog, read_catalog
+from runtime.values.errors import UserFacingError
+from runtime.values.model import ModelFormat
+
+
+class CatalogState(QObject):
+    """Knows the list.
+
+    Signals:
+        changed: `models` or `problem` is new.
+    """
+
+    changed = Signal()
+
+    def __init__(self, file: Path, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._file = file
+        self._catalog: Catalog | None = None
+        self.models: tuple[OfferedModel, ...] = ()
+        self.problem: UserFacingError | None = None
+
+    async def load(self, formats: Collection[ModelFormat]) -> None:
+        """Read the list, unless that was done; what prevents it is in `problem`."""
+        try:
+            catalog = self._catalog or await asyncio.to_thread(read_catalog, self._file)
+        except UserFacingError as error:
+            self.problem = error
+        else:
+            self._catalog, self.problem = catalog, None
+            self.models = catalog_offers(catalog, formats)
+        self.changed.emit()

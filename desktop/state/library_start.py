@@ -1,0 +1,48 @@
+"""The way to the picker's states for an app that has just been started: nothing of them is made before it is needed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from desktop.state.library_states import LibraryStates
+
+QUIET_S = 2.0
+"""After the start: time for the window to paint, and for the model to be loaded."""
+QUEUE_FILE_NAME = "downloads.json"
+DOWNLOADS_FOLDER = ".downloads"
+
+
+class LibraryStart:
+    """Makes the states once."""
+
+    def __init__(self, make: Callable[[], LibraryStates], data: Path, models: Path) -> None:
+        """Take how to make them, and the folders of the queue and the models."""
+        self._make = make
+        self._signs = (data / QUEUE_FILE_NAME, models / DOWNLOADS_FOLDER)
+        self._states: LibraryStates | None = None
+
+    @property
+    def states(self) -> LibraryStates:
+        """Everything the picker knows."""
+        if self._states is None:
+            self._states = self._make()
+        return self._states
+
+    async def go_on(self, quiet_s: float = QUIET_S) -> None:
+        """Go on with the downloads that were under way when the app was closed.
+
+        Raises:
+            DownloadError: another First Token has the queue, or the disk refuses.
+        """
+        await asyncio.sleep(quiet_s)
+        if await asyncio.to_thread(lambda: any(sign.exists() for sign in self._signs)):
+            await self.states.downloads.go_on()
+
+    async def close(self) -> None:
+        """Stop what is under way; it goes on at the next start."""
+        if self._states is not None:
+            await self._states.downloads.close()
