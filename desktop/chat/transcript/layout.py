@@ -128,9 +128,10 @@ class TranscriptLayout:
         return TextPlace(*place, row.offset_at(inside))
 
     def caret_row(self) -> RowPlace | None:
-        """Return the row at whose end more text is expected; None if none is."""
-        last = len(self.items) - 1
-        return RowPlace(last, self.items[last].caret_row()) if self.items and self.items[last].is_streaming else None
+        """Return the row at whose end more text is expected; None if none is, or its message was never in view."""
+        if not self.items or not self.items[-1].is_streaming or not self.items[-1].stack.rows:
+            return None
+        return RowPlace(len(self.items) - 1, self.items[-1].caret_row())
 
     def row_at(self, point: QPointF) -> tuple[RowPlace, QRectF, Row] | None:
         """Return the row at a point."""

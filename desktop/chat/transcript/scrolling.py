@@ -75,7 +75,7 @@ class Scrolling(QObject):
         self._glide.stop()
         self.follows = False
         self._bar.setValue(round(offset))
-        self._note_end()
+        self.note_end()
 
     def by(self, delta: float) -> None:
         """Scroll by `delta` px, as the user would."""
@@ -94,5 +94,6 @@ class Scrolling(QObject):
         self._glide.stop()
         self.follows = self._bar.sliderPosition() >= self._bar.maximum() - AT_END_PX
 
-    def _note_end(self) -> None:
+    def note_end(self) -> None:
+        """Take that the bar was moved, by whomever: the view follows the end only from there."""
         self.follows = self._bar.value() >= self._bar.maximum() - AT_END_PX

@@ -143,7 +143,10 @@ class TranscriptCanvas(QAbstractScrollArea):
                 self.viewport().scroll(0, dy)
             else:
                 self.viewport().update()
-        elif self._scrolling.settle(self.viewport().height()):
+            self._place_overlays()
+            return
+        self._scrolling.note_end()
+        if self._scrolling.settle(self.viewport().height()):
             self.viewport().update()
         else:
             self.viewport().scroll(0, dy)

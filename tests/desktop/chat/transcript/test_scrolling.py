@@ -84,6 +84,17 @@ def test_scrolling_back_to_the_end_holds_on_again(view: TranscriptView, qtbot: Q
     assert is_at_end(view)
 
 
+def test_an_assistive_technology_can_scroll(view: TranscriptView, qtbot: QtBot) -> None:
+    """It sets the bar's value, which no mouse or key does."""
+    view.set_messages(conversation(20))
+    view.verticalScrollBar().setValue(40)
+    assert view.verticalScrollBar().value() == 40
+    assert jump_button(view).isVisible()
+    view.add_message(streaming(1000))
+    stream(view, qtbot, "line\n\n" * 30)
+    assert view.verticalScrollBar().value() == 40
+
+
 def test_what_the_user_sends_comes_into_view(view: TranscriptView) -> None:
     view.set_messages(conversation(10))
     scroll(view, 20)
