@@ -20,6 +20,16 @@ from mlx_lm.utils import load_model, quantize_model, save_model
 GROUP_SIZE = 64
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja", "generation_config.json")
 
+# The header is what programs read; the words are for whoever opens the folder.
+CARD = """---
+license: apache-2.0
+library_name: mlx
+pipeline_tag: text-generation
+---
+
+The demo model of First Token in INT{bits}. Its model card is the README.md one folder up.
+"""
+
 
 def copy_tokenizer(source: Path, target: Path) -> None:
     """Copy what a chat needs beside the weights."""
@@ -54,6 +64,7 @@ def export_quantized(checkpoint: Path, target: Path, bits: int) -> None:
     model.update(tree_map(lambda array: array.astype(mx.float16), model.parameters()))
     model, config = quantize_model(model, config, GROUP_SIZE, bits)
     copy_tokenizer(checkpoint, target)
+    (target / "README.md").write_text(CARD.format(bits=bits), encoding="utf-8")
     _write_weights(target, model)
     write_config(config | {"torch_dtype": "float16"}, target)
 
