@@ -33,10 +33,11 @@ class CatalogState(QObject):
     async def load(self, formats: Collection[ModelFormat]) -> None:
         """Read the list, unless that was done; what prevents it is in `problem`."""
         try:
-            catalog = self._catalog or await asyncio.to_thread(read_catalog, self._file)
+            if self._catalog is None:
+                self._catalog = await asyncio.to_thread(read_catalog, self._file)
         except UserFacingError as error:
             self.problem = error
         else:
-            self._catalog, self.problem = catalog, None
-            self.models = catalog_offers(catalog, formats)
+            self.problem = None
+            self.models = catalog_offers(self._catalog, formats)
         self.changed.emit()

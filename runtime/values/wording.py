@@ -11,15 +11,33 @@ UNDEFINED = "–"
 
 
 def bytes_text(count: int | None) -> str:
-    """Return a size in decimal units: 999 B, 12 MB, 4.5 GB."""
+    """Return a size in decimal units: 999 B, 12 MB, 4.5 GB, 1.1 TB."""
     if count is None:
         return UNDEFINED
     size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 1000 or unit == "TB":
             return f"{size:.0f} {unit}" if size >= 10 or unit == "B" else f"{size:.1f} {unit}"
         size /= 1000
     raise AssertionError("unreachable: the last unit returns")
+
+
+def count_text(count: float | None) -> str:
+    """Return a large number of things in short: 950, 12 k, 596 M, 8.2 B, 1.1 T."""
+    if count is None:
+        return UNDEFINED
+    size = float(count)
+    for unit in ("", " k", " M", " B", " T"):
+        if round(size) < 1000 or unit == " T":
+            has_tenths = unit in {" B", " T"} and size < 100 and round(size, 1) % 1 != 0
+            return f"{size:.1f}{unit}" if has_tenths else f"{size:,.0f}{unit}"
+        size /= 1000
+    raise AssertionError("unreachable: the last unit returns")
+
+
+def download_speed_text(bytes_per_second: float | None) -> str:
+    """Return how fast bytes come: 850 kB/s, 12 MB/s."""
+    return UNDEFINED if bytes_per_second is None else f"{bytes_text(round(bytes_per_second))}/s"
 
 
 def milliseconds_text(value_ms: float | None) -> str:

@@ -8,6 +8,8 @@ from runtime.values.model import Quantization
 from runtime.values.wording import (
     bandwidth_text,
     bytes_text,
+    count_text,
+    download_speed_text,
     duration_text,
     milliseconds_text,
     percent_text,
@@ -18,10 +20,41 @@ from runtime.values.wording import (
 
 @pytest.mark.parametrize(
     ("count", "text"),
-    [(None, "–"), (0, "0 B"), (999, "999 B"), (1000, "1.0 kB"), (12_345_678, "12 MB"), (5_050_000_000, "5.0 GB")],
+    [
+        (None, "–"),
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (12_345_678, "12 MB"),
+        (5_050_000_000, "5.0 GB"),
+        (1_130_000_000_000, "1.1 TB"),
+    ],
 )
 def test_bytes(count: int | None, text: str) -> None:
     assert bytes_text(count) == text
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (None, "–"),
+        (950, "950"),
+        (12_300, "12 k"),
+        (596_049_920, "596 M"),
+        (999_900_000, "1 B"),
+        (8_190_000_000, "8.2 B"),
+        (8_000_000_000, "8 B"),
+        (405_900_000_000, "406 B"),
+        (1_100_000_000_000, "1.1 T"),
+    ],
+)
+def test_counts(count: float | None, text: str) -> None:
+    assert count_text(count) == text
+
+
+@pytest.mark.parametrize(("speed", "text"), [(None, "–"), (0.0, "0 B/s"), (54_300_000.0, "54 MB/s")])
+def test_download_speeds(speed: float | None, text: str) -> None:
+    assert download_speed_text(speed) == text
 
 
 @pytest.mark.parametrize(("value", "text"), [(None, "–"), (0.84, "0.8 ms"), (41.3, "41 ms"), (2350.0, "2.35 s")])
