@@ -78,7 +78,11 @@ class WorkerPath:
 
     def run(self, prompt: Prompt, tokens: int) -> GenerationStats:
         """Return the figures of one reply; `client_ttft_ms` and `client_seconds` are this side's own clock."""
-        return self._runner.run(self._run(request_for(prompt, tokens)))
+        return self.answer(request_for(prompt, tokens))
+
+    def answer(self, request: GenerateRequest) -> GenerationStats:
+        """Return the figures of the reply to a request."""
+        return self._runner.run(self._run(request))
 
     async def _run(self, request: GenerateRequest) -> GenerationStats:
         first_ns = 0
