@@ -34,7 +34,7 @@ from runtime.values.generation import Cancelled, GenerateRequest, GenerationEven
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, ModelFormat
 from runtime.values.prompt import Prompt
 
-MAX_TOP_LOGPROBS = 20
+MAX_TOP_LOGPROBS = 1000
 MAX_PARALLEL_REQUESTS = 64
 MAX_CHUNK_TOKENS = 65_536
 
@@ -97,7 +97,11 @@ class MlxEngine:
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Engine.count_tokens`."""
-        return len(self._loaded()[1].model.tokenizer.tokenize(prompt).token_ids)
+        return len(self.tokenize(prompt))
+
+    def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """See `Engine.tokenize`."""
+        return self._loaded()[1].model.tokenizer.tokenize(prompt).token_ids
 
     def memory(self) -> EngineMemory:
         """See `Engine.memory`. What is neither weights nor KV cache of all that MLX holds is compute buffers."""
@@ -195,4 +199,5 @@ def _description(
         is_demo=options.is_demo or spec.is_demo,
         # Weights that grew while they were read are not those of the tensor table.
         decode_reads=decode_reads(spec, options.kv_cache_bits) if model.weights_bytes <= spec.weights_bytes else None,
+        working_set_bytes=mlx_memory.working_set_bytes(),
     )

@@ -11,10 +11,9 @@ import gc
 
 import mlx.core as mx
 
+from runtime.library.verdict import WORKING_SET_SHARE
 from runtime.metrics.device import available_memory_bytes
 
-WORKING_SET_SHARE = 0.9
-"""Of what Metal recommends; the rest is the system's and the window's."""
 CACHE_SHARE = 0.05
 """Of the same, for freed buffers that MLX keeps for reuse."""
 
@@ -25,15 +24,21 @@ def device_text() -> str:
     return f"{name} (Metal)" if mx.metal.is_available() else f"{name} (CPU)"
 
 
+def working_set_bytes() -> int | None:
+    """Return the working set that Metal recommends; None where MLX runs on something else."""
+    recommended = mx.device_info().get("max_recommended_working_set_size")
+    return int(recommended) if mx.metal.is_available() and recommended else None
+
+
 def usable_bytes() -> int:
     """Return what a model may take on this machine: on Metal a share of the working set, else what is free."""
-    recommended = _recommended_bytes()
+    recommended = working_set_bytes()
     return available_memory_bytes() if recommended is None else int(recommended * WORKING_SET_SHARE)
 
 
 def reserve(need_bytes: int) -> None:
     """Set the limits for a model that takes `need_bytes`; without Metal there is nothing to set."""
-    recommended = _recommended_bytes()
+    recommended = working_set_bytes()
     if recommended is not None:
         mx.synchronize()
         mx.set_wired_limit(min(need_bytes, int(recommended * WORKING_SET_SHARE)))
@@ -45,11 +50,5 @@ def release() -> None:
     mx.synchronize()
     gc.collect()
     mx.clear_cache()
-    if _recommended_bytes() is not None:
+    if working_set_bytes() is not None:
         mx.set_wired_limit(0)
-
-
-def _recommended_bytes() -> int | None:
-    """Return the working set that Metal recommends; None where MLX runs on something else."""
-    recommended = mx.device_info().get("max_recommended_working_set_size")
-    return int(recommended) if mx.metal.is_available() and recommended else None

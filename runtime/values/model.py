@@ -99,6 +99,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         is_demo: True for the model shipped with the app, which is labelled a demo wherever it appears.
         advice: what would make the engine faster on this machine; None if nothing is known.
         decode_reads: what writing a token reads; None if that is not known.
+        working_set_bytes: what Metal recommends to use at most on this machine; None elsewhere.
     """
 
     name: str
@@ -115,3 +116,4 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     is_demo: bool = False
     advice: str | None = None
     decode_reads: DecodeReads | None = None
+    working_set_bytes: int | None = None

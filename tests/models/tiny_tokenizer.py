@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from itertools import product
+from collections import deque
 from pathlib import Path
+from string import ascii_letters
 
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
@@ -65,15 +66,16 @@ def write_tokenizer(folder: Path, vocabulary_size: int = 512, *, filled: bool = 
 
 
 def _fill(file: Path, vocabulary_size: int) -> Tokenizer:
-    """Add tokens that pairs of others merge to."""
+    """Add tokens that letters merge to: pairs, then triples and so on."""
     content = json.loads(file.read_text(encoding="utf-8"))
     vocabulary, merges = content["model"]["vocab"], content["model"]["merges"]
-    ordinary = [token for token in vocabulary if token not in SPECIAL_TOKENS]
-    for left, right in product(ordinary, ordinary):
-        if len(vocabulary) >= vocabulary_size:
-            break
-        if left + right not in vocabulary:
-            vocabulary[left + right] = len(vocabulary)
-            merges.append([left, right])
+    waiting = deque(ascii_letters)
+    while len(vocabulary) < vocabulary_size:
+        left = waiting.popleft()
+        for right in ascii_letters[: vocabulary_size - len(vocabulary)]:
+            waiting.append(left + right)
+            if left + right not in vocabulary:
+                vocabulary[left + right] = len(vocabulary)
+                merges.append([left, right])
     file.write_text(json.dumps(content), encoding="utf-8")
     return Tokenizer.from_file(str(file))
