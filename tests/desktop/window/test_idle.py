@@ -5,6 +5,8 @@ In a process of its own: what the tests before this one left in theirs may wake 
 
 from __future__ import annotations
 
+import pytest
+
 from tests.desktop.window.opened_window import QUICK, Home
 from tests.desktop.window.window_process import QUIET, start
 
@@ -22,6 +24,7 @@ def test_an_idle_window_is_never_woken(home: Home) -> None:
     assert said_by_an_idle_window(home) == QUIET
 
 
+@pytest.mark.slow
 def test_a_window_without_a_model_is_never_woken(home: Home) -> None:
     home.use_script(QUICK).unlink()
     assert said_by_an_idle_window(home) == QUIET

@@ -15,6 +15,7 @@ from runtime.values.chat import MessageState
 from runtime.values.model import EngineName
 from runtime.values.wording import milliseconds_text, speed_text
 from tests.desktop.window.opened_window import Home, OpenedWindow, until
+from tests.models.random_gguf import ENDLESS
 from tests.runtime.client.real_models import write_model
 
 HERE = pytest.mark.skipif(find_spec("mlx_lm") is None, reason="no MLX here")
@@ -71,7 +72,7 @@ async def refuses_five_megabytes(window: OpenedWindow) -> None:
     ],
 )
 async def test_a_reply_is_stopped_and_continued(home: Home, tmp_path: Path, engine: EngineName) -> None:
-    home.use(engine, str(write_model(tmp_path, engine)))
+    home.use(engine, str(write_model(tmp_path, engine, ENDLESS)))
     async with home.open() as window:
         window.write("Go on until the context is full")
         window.press(Qt.Key.Key_Return)

@@ -16,7 +16,6 @@ from pathlib import Path
 import qasync
 from PySide6.QtCore import QAbstractEventDispatcher, QObject, Qt, QTimer
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 
 from desktop.app import Desktop
 from desktop.first_paint import open_first_paint
@@ -52,9 +51,10 @@ async def stream(window: OpenedWindow, text: str) -> None:
 
 
 async def idle(window: OpenedWindow) -> None:
-    """Answer a message if there is a model, then do nothing, and say whether the event loop was let sleep."""
-    # A caret blinks by itself wherever text is written; that is the system's, and its rate the user's.
-    QApplication.setCursorFlashTime(0)
+    """Answer a message if there is a model, then do nothing, and say whether the event loop is let sleep in the end.
+
+    That takes some seconds: so long the caret blinks where a message is written.
+    """
     await window.ask("One")
     counts: list[int] = []
     while len(counts) < ATTEMPTS:
