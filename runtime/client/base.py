@@ -63,6 +63,14 @@ class EngineClient(Protocol):
         """
         ...
 
+    async def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the token ids of `prompt`, chat template included.
+
+        Raises:
+            UserFacingError: no model is loaded, or its template fails.
+        """
+        ...
+
     async def measure_bandwidth(self) -> MemoryBandwidth | None:
         """Return how fast the memory of the loaded model can be read; None where that cannot be measured.
 

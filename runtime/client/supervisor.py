@@ -67,6 +67,10 @@ class Supervisor:
         """See `EngineClient.count_tokens`."""
         return await (await self._serving()).count_tokens(prompt)
 
+    async def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """See `EngineClient.tokenize`."""
+        return await (await self._serving()).tokenize(prompt)
+
     async def measure_bandwidth(self) -> MemoryBandwidth | None:
         """See `EngineClient.measure_bandwidth`. No worker is started for it."""
         worker = self._worker

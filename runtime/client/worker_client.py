@@ -48,6 +48,8 @@ from runtime.worker.protocol import (
     MemorySample,
     Ready,
     TokenCount,
+    TokenIds,
+    Tokenize,
     ToWorker,
     Unload,
     Unloaded,
@@ -200,6 +202,11 @@ class WorkerClient:
         request_id = next(self._ids)
         return (await self._ask(request_id, CountTokens(request_id, prompt), TokenCount)).tokens
 
+    async def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """See `EngineClient.tokenize`."""
+        request_id = next(self._ids)
+        return (await self._ask(request_id, Tokenize(request_id, prompt), TokenIds)).token_ids
+
     async def measure_bandwidth(self) -> MemoryBandwidth | None:
         """See `EngineClient.measure_bandwidth`."""
         request_id = next(self._ids)
@@ -288,6 +295,7 @@ class WorkerClient:
             case (
                 Loaded(id=request_id)
                 | TokenCount(id=request_id)
+                | TokenIds(id=request_id)
                 | BandwidthMeasured(id=request_id)
                 | Unloaded(id=request_id)
             ):

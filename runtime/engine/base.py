@@ -75,6 +75,14 @@ class Engine(Protocol):
         """
         ...
 
+    def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """Return the token ids of `prompt`, chat template included.
+
+        Raises:
+            UserFacingError: the template fails.
+        """
+        ...
+
     def memory(self) -> EngineMemory:
         """Return what the loaded model takes now."""
         ...

@@ -112,6 +112,11 @@ class Generation:
                 "The prompt holds token ids that this model does not have.",
                 f"Use ids from 0 to {self._model.vocabulary_size - 1}.",
             )
+        forced = self.request.forced_token_id
+        if forced is not None and not 0 <= forced < self._model.vocabulary_size:
+            raise InvalidRequestError(
+                f"This model has no token {forced}.", f"Use ids from 0 to {self._model.vocabulary_size - 1}."
+            )
         limit = self._model.context_limit_tokens
         if len(token_ids) >= limit:
             raise ContextOverflowError(

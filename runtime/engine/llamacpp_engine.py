@@ -36,7 +36,7 @@ from runtime.values.generation import Cancelled, GenerateRequest, GenerationEven
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
 
-MAX_TOP_LOGPROBS = 20
+MAX_TOP_LOGPROBS = 1000
 STEP_S = 0.02
 HEADER_READ, LOADED, CHECKED = 0.05, 0.9, 1.0
 """Fractions of a load: llama.cpp does not say how far it is."""
@@ -127,7 +127,11 @@ class LlamaCppEngine:
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Engine.count_tokens`."""
-        return len(self._loaded().tokenizer.tokenize(prompt).token_ids)
+        return len(self.tokenize(prompt))
+
+    def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """See `Engine.tokenize`."""
+        return self._loaded().tokenizer.tokenize(prompt).token_ids
 
     def memory(self) -> EngineMemory:
         """See `Engine.memory`.

@@ -24,6 +24,9 @@ HEALTH_PATH = "/health"
 DRAW_A_SEED = 2**32 - 1
 """llama.cpp takes this one seed for "draw one"; it is replaced, so that every seed repeats."""
 
+CERTAIN = 10_000.0
+"""Added to a logit, which are tens at most."""
+
 NO_LIMIT = -1
 LAST_EVENT_FIELDS = ("content", "tokens_predicted", "stop", "stop_type", "timings")
 """What the last event has to say; by default it repeats the whole prompt and all settings."""
@@ -46,6 +49,7 @@ class CompletionBody(msgspec.Struct, frozen=True, kw_only=True):
     frequency_penalty: float = 0.0
     ignore_eos: bool = False
     n_probs: int = 0
+    logit_bias: tuple[tuple[int, float], ...] = ()
     cache_prompt: bool = True
     stream: bool = True
     return_progress: bool = True
@@ -86,6 +90,7 @@ def completion_body(request: GenerateRequest, token_ids: tuple[int, ...], room_t
         frequency_penalty=sampling.frequency_penalty,
         ignore_eos=request.ignore_end_token,
         n_probs=request.top_logprobs,
+        logit_bias=_forcing(request.forced_token_id),
         cache_prompt=request.reuse_cache,
     )
 
@@ -117,6 +122,11 @@ def _samplers(sampling: SamplingParams, *, greedy: bool) -> tuple[str, ...]:
         return (*penalties, "top_k")
     filters = (("top_k", sampling.top_k > 0), ("top_p", sampling.top_p < 1), ("min_p", sampling.min_p > 0))
     return (*penalties, *(name for name, on in filters if on), "temperature")
+
+
+def _forcing(token_id: int | None) -> tuple[tuple[int, float], ...]:
+    """Return the bias that has one token chosen. It acts on the choice alone: probabilities are reported without it."""
+    return () if token_id is None else ((token_id, CERTAIN),)
 
 
 def _seed(seed: int | None) -> int:

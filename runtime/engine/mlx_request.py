@@ -92,7 +92,7 @@ class RunningRequest:
 
     def _reply(self, cache: KvCache, prompt: Sequence[int]) -> Iterator[list[GenerationEvent]]:
         request, model = self.generation.request, self._context.model
-        chooser = TokenChooser(request.sampling, prompt, request.top_logprobs)
+        chooser = TokenChooser(request.sampling, prompt, request.top_logprobs, request.forced_token_id)
         detokenizer = model.tokenizer.text.detokenizer()
         events: list[GenerationEvent] = []
         tokens = decode(model.network, cache, prompt[-1], chooser, lambda: events.append(self.generation.prefilled()))

@@ -45,9 +45,12 @@ class TokenChooser:
     All of it is evaluated together with the token, so taking it does not wait for the next one.
     """
 
-    def __init__(self, params: SamplingParams, prompt: Sequence[int], top_logprobs: int) -> None:
+    def __init__(
+        self, params: SamplingParams, prompt: Sequence[int], top_logprobs: int, forced_token_id: int | None = None
+    ) -> None:
         self._seed = secrets.randbelow(MAX_SEED + 1) if params.seed is None else params.seed
         self._params = params
+        self._forced_token_id = forced_token_id
         self._penalties = _penalties(params, prompt)
         self._top_logprobs = top_logprobs
         self._drawn = 0
@@ -62,7 +65,7 @@ class TokenChooser:
 
     def draw(self, logprobs: mx.array) -> mx.array:
         """Return the next token, shape (1,), from log-probabilities of shape (1, vocabulary)."""
-        token = _draw(logprobs, self._params, lambda: mx.array([self._seed, self._drawn], dtype=mx.uint32))
+        token = self._next(logprobs)
         if self._drawn == 0:
             self._finite = mx.logical_not(mx.any(mx.isnan(logprobs)))
             begin_evaluation(self._finite)
@@ -70,6 +73,11 @@ class TokenChooser:
             self._report(self._raw, token)
         self._drawn += 1
         return token
+
+    def _next(self, logprobs: mx.array) -> mx.array:
+        if self._drawn == 0 and self._forced_token_id is not None:
+            return mx.array([self._forced_token_id], dtype=mx.uint32)
+        return _draw(logprobs, self._params, lambda: mx.array([self._seed, self._drawn], dtype=mx.uint32))
 
     def first_is_number(self) -> bool:
         """Return whether the first token's distribution held no NaN."""

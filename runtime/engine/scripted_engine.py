@@ -178,7 +178,11 @@ class ScriptedEngine:
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Engine.count_tokens`."""
-        return len(token_ids(prompt))
+        return len(self.tokenize(prompt))
+
+    def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
+        """See `Engine.tokenize`."""
+        return token_ids(prompt)
 
     def memory(self) -> EngineMemory:
         """See `Engine.memory`."""

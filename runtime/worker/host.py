@@ -49,6 +49,8 @@ from runtime.worker.protocol import (
     Ready,
     Shutdown,
     TokenCount,
+    TokenIds,
+    Tokenize,
     ToWorker,
     Unload,
     Unloaded,
@@ -157,6 +159,8 @@ class Host:
                 self._submit(request)
             case CountTokens(id=request_id, prompt=prompt):
                 self._answer(request_id, lambda: TokenCount(request_id, self._loaded_engine().count_tokens(prompt)))
+            case Tokenize(id=request_id, prompt=prompt):
+                self._answer(request_id, lambda: TokenIds(request_id, self._loaded_engine().tokenize(prompt)))
             case MeasureBandwidth(id=request_id):
                 self._measurement.ask(request_id)
             case Cancel(id=request_id):

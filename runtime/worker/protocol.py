@@ -1,7 +1,7 @@
 """What crosses the pipe: one JSON object a line, in both directions.
 
 Requests carry an id chosen by the client. Each is answered by exactly one terminal message with that id: `Loaded`,
-`TokenCount`, `BandwidthMeasured`, `Unloaded`, `Finished`, `Cancelled` or `Failed`.
+`TokenCount`, `TokenIds`, `BandwidthMeasured`, `Unloaded`, `Finished`, `Cancelled` or `Failed`.
 """
 
 from __future__ import annotations
@@ -52,6 +52,13 @@ class CountTokens(msgspec.Struct, frozen=True, tag=True):
     prompt: Prompt
 
 
+class Tokenize(msgspec.Struct, frozen=True, tag=True):
+    """Turn a prompt into token ids, chat template included."""
+
+    id: int
+    prompt: Prompt
+
+
 class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):
     """Measure how fast the memory of the loaded model can be read, as soon as nothing else is to be done."""
 
@@ -74,7 +81,7 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """End the worker."""
 
 
-ToWorker = Hello | Load | Generate | CountTokens | MeasureBandwidth | Cancel | Unload | Shutdown
+ToWorker = Hello | Load | Generate | CountTokens | Tokenize | MeasureBandwidth | Cancel | Unload | Shutdown
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -105,6 +112,13 @@ class TokenCount(msgspec.Struct, frozen=True, tag=True):
     tokens: int
 
 
+class TokenIds(msgspec.Struct, frozen=True, tag=True):
+    """The token ids of a prompt."""
+
+    id: int
+    token_ids: tuple[int, ...]
+
+
 class BandwidthMeasured(msgspec.Struct, frozen=True, tag=True):
     """How fast memory is; None where that cannot be measured, or where the model went before it was."""
 
@@ -129,6 +143,7 @@ FromWorker = (
     | LoadProgress
     | Loaded
     | TokenCount
+    | TokenIds
     | BandwidthMeasured
     | Unloaded
     | MemorySample
