@@ -30,7 +30,7 @@ class ModelCard(Card):
         self._gauge = Meter(theme, warns_when_full=True)
         self._gauge.setObjectName("contextGauge")
         self._gauge.setAccessibleName(words.tr("Context in use"))
-        self._roofline = FigureRow(theme, "rooflineValue", words.tr("Reached"), words.roofline_explanation())
+        self._roofline = FigureRow(theme, "rooflineValue", words.tr("Roofline"), words.roofline_explanation())
         self._engine = FigureRow(theme, "engineValue", words.tr("Engine"), words.tr("The library that runs the model."))
         self._device = FigureRow(theme, "deviceValue", words.tr("Device"), words.tr("What the model is computed on."))
         self._themed = (self._quantization, self._context, self._gauge, self._roofline, self._engine, self._device)
