@@ -203,3 +203,13 @@ def model_place(form: HubVariant) -> PurePosixPath:
     """
     folder = PurePosixPath(form.repo_id)
     return folder / local_path(form.files[0], form.format) if form.files else folder
+
+
+def not_listed(models: Iterable[OfferedModel], listed: Iterable[OfferedModel]) -> tuple[OfferedModel, ...]:
+    """Return those of `models` that are not among `listed` under the same name."""
+    names = {_plain_name(model) for model in listed}
+    return tuple(model for model in models if _plain_name(model) not in names)
+
+
+def _plain_name(model: OfferedModel) -> str:
+    return model.name.casefold().replace("-", " ").replace("_", " ")

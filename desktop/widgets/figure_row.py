@@ -66,11 +66,16 @@ class FigureRow(QWidget):
         self._value.setFont(theme.fonts.text(1.15 if self._large else 0.95, weight=QFont.Weight.DemiBold))
         _tint(self._value, theme.colors.text)
 
+    def set_label(self, label: str) -> None:
+        """Name the value anew: for a row that shows one thing now and another later."""
+        self._label.setText(label)
+        self._value.setAccessibleName(label)
+
     def set_value(self, text: str, detail: str = "") -> None:
         """Show `text`; the whole of it, or `detail`, is in the tooltip too, in case there is no room."""
         if text != self._value.text():
             self._value.setText(text)
-        tool_tip = f"{detail or text}\n\n{self._explanation}"
+        tool_tip = f"{detail or text}\n\n{self._explanation}".strip()
         if tool_tip != self.toolTip():
             self.setToolTip(tool_tip)
 
