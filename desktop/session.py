@@ -91,7 +91,12 @@ class Session:
         if is_untouched and last is not None and any(chat.id == last for chat in states.chats.chats):
             await states.chat.open(last)
         self._is_restored = True
-        states.chat.chat_changed.connect(lambda _: states.preferences.remember(self._memory()))
+        states.chat.chat_changed.connect(lambda _: self._remember())
+        self._chat_panel.draft_changed.connect(lambda _chat, _draft: self._remember())
+
+    def _remember(self) -> None:
+        """Keep for the next start what would be lost if the app were killed."""
+        self._states.preferences.remember(self._memory())
 
     async def _close(self) -> None:
         """Stop the reply, keep what is not sent, remember the window, end worker and database."""
@@ -117,5 +122,5 @@ class Session:
             layout=self._window.saved_layout(),
             chat_id=chat.id if chat is not None else None if self._is_restored else before.chat_id,
             model_name=self._states.engine.model_name,
-            new_draft=self._states.chat.new_draft,
+            new_draft=self._chat_panel.draft if chat is None else self._states.chat.new_draft,
         )

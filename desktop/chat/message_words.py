@@ -47,7 +47,8 @@ def actions(message: ChatMessage) -> frozenset[MessageAction]:
         case MessageState.STREAMING:
             return frozenset()
         case MessageState.FAILED:
-            return frozenset({MessageAction.RETRY, MessageAction.COPY, MessageAction.DELETE})
+            failed = frozenset({MessageAction.RETRY, MessageAction.COPY, MessageAction.DELETE})
+            return failed | {MessageAction.CONTINUE} if message.text else failed
         case MessageState.STOPPED | MessageState.INTERRUPTED:
             return REPLY_ACTIONS | {MessageAction.CONTINUE} if message.text else REPLY_ACTIONS
         case MessageState.COMPLETE:

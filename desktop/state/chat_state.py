@@ -397,7 +397,10 @@ class ChatState(QObject):
             self.message_changed.emit(message)
 
     def _message(self, message_id: MessageId) -> ChatMessage:
-        return next(message for message in self.path if message.id == message_id)
+        for message in self.path:
+            if message.id == message_id:
+                return message
+        raise InvalidRequestError("This message is not shown any more.", "Open its chat again.")
 
     def _set_busy(self, *, busy: bool) -> None:
         self._busy = busy

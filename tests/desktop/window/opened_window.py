@@ -129,6 +129,10 @@ class OpenedWindow:
         """Return what the transcript was told of message `number` last."""
         return self.desktop.chat_panel.transcript.messages.items[number].view
 
+    def shown_views(self) -> list[MessageView]:
+        """Return what the transcript shows, message by message."""
+        return [item.view for item in self.desktop.chat_panel.transcript.messages.items]
+
     async def token_times_ms(self) -> tuple[float, ...]:
         """Return when the tokens of the last reply came, from the database."""
         number = self.path[-1].id

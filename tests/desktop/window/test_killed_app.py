@@ -14,21 +14,21 @@ import pytest
 
 from runtime.values.chat import MessageState
 from tests.desktop.window.opened_window import SLOW, Home, until
-from tests.desktop.window.window_process import STREAMING, start
+from tests.desktop.window.window_process import KEPT, STREAMING, start
 
 KILLS = 5
 
 
 class App:
-    """The app as a process of its own, which sends one message and goes on."""
+    """The app as a process of its own, which does one thing and goes on."""
 
-    def __init__(self, home: Home, text: str) -> None:
-        self._process = start(home, "stream", text)
+    def __init__(self, home: Home, *arguments: str) -> None:
+        self._process = start(home, *arguments)
 
-    def wait_for_text(self) -> None:
-        """Wait until text of the reply is on the screen."""
+    def wait_until_it_says(self, word: str) -> None:
+        """Wait until that is done."""
         assert self._process.stdout is not None
-        assert self._process.stdout.readline().strip() == STREAMING
+        assert self._process.stdout.readline().strip() == word
 
     def kill(self) -> None:
         """End it as the system does, and wait until its worker has ended itself."""
@@ -52,6 +52,15 @@ async def test_a_killed_app_shows_the_chat_again_and_the_reply_as_interrupted(ho
     await kill_and_open_again(home, least_on_disk=1)
 
 
+async def test_what_was_written_in_a_new_chat_outlives_a_kill(home: Home) -> None:
+    home.use_script(SLOW)
+    app = App(home, "draft", "half a thought")
+    app.wait_until_it_says(KEPT)
+    app.kill()
+    async with home.open() as window:
+        assert window.composer.toPlainText() == "half a thought"
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 async def test_no_kill_at_any_moment_loses_the_chat(home: Home) -> None:
@@ -63,8 +72,8 @@ async def test_no_kill_at_any_moment_loses_the_chat(home: Home) -> None:
 async def kill_and_open_again(home: Home, *, after_s: float = 0.0, least_on_disk: int = 0) -> None:
     """Let the app write for a while, kill it, and look at what the next start shows."""
     home.use_script(SLOW)
-    app = App(home, "Count for me")
-    app.wait_for_text()
+    app = App(home, "stream", "Count for me")
+    app.wait_until_it_says(STREAMING)
     await asyncio.sleep(after_s)
     while (on_disk := characters_on_disk(home)) < least_on_disk:  # noqa: ASYNC110 - another process writes it
         await asyncio.sleep(0.05)

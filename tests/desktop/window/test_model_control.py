@@ -145,6 +145,23 @@ async def test_a_killed_worker_is_explained_and_retry_answers_in_full(home: Home
         assert window.path[-1].state is MessageState.COMPLETE
 
 
+async def test_what_a_killed_worker_left_can_be_continued(home: Home) -> None:
+    async with home.open_scripted(SLOW) as window:
+        window.write("Count")
+        window.press(Qt.Key.Key_Return)
+        await window.streaming()
+        kill_worker(window)
+        await window.idle()
+        beginning = window.path[-1].text
+        await window.beside(-1, "continueButton")
+        await window.streaming(len(beginning) + 20)
+        window.press(Qt.Key.Key_Escape)
+        await window.idle()
+        assert window.path[-1].text.startswith(beginning)
+        assert window.path[-1].state is MessageState.STOPPED
+        assert not window.message_view(-1).notice
+
+
 async def test_a_worker_killed_while_idle_is_replaced_with_the_next_message(home: Home) -> None:
     async with home.open_scripted(QUICK) as window:
         await window.ask("One")

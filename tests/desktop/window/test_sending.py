@@ -47,6 +47,15 @@ async def test_white_space_is_not_sent(home: Home, text: str) -> None:
         assert window.states.chats.chats == ()
 
 
+async def test_enter_pressed_twice_sends_once(home: Home) -> None:
+    async with home.open_scripted() as window:
+        window.write("What is a token?")
+        window.press(Qt.Key.Key_Return)
+        window.press(Qt.Key.Key_Return)
+        await window.idle()
+        assert window.texts == ["What is a token?", "Hello there!"]
+
+
 @pytest.mark.parametrize("by_key", [True, False])
 async def test_what_there_is_of_a_stopped_reply_stays(home: Home, by_key: bool) -> None:
     async with home.open_scripted(SLOW) as window:

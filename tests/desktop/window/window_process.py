@@ -20,10 +20,10 @@ from PySide6.QtTest import QTest
 from desktop.app import Desktop
 from desktop.first_paint import open_first_paint
 from runtime.config.paths import HOME_VARIABLE, app_paths
-from tests.desktop.window.opened_window import Home, OpenedWindow
+from tests.desktop.window.opened_window import Home, OpenedWindow, until
 
 ROOT = Path(__file__).resolve().parents[3]
-STREAMING, QUIET, RESTLESS = "streaming", "quiet", "restless"
+STREAMING, KEPT, QUIET, RESTLESS = "streaming", "kept", "quiet", "restless"
 QUIET_S = 1.2
 """Longer than every delay of the window after which something is shown or saved."""
 OWN_WAKEUPS = 2
@@ -48,6 +48,15 @@ async def stream(window: OpenedWindow, text: str) -> None:
     QTest.keyClick(window.composer, Qt.Key.Key_Return)
     await window.streaming()
     _say(STREAMING)
+
+
+async def draft(window: OpenedWindow, text: str) -> None:
+    """Write, send nothing, and go on until the process is killed."""
+    window.click("newChatButton")
+    window.write(text)
+    memory = window.states.preferences
+    await until(lambda: memory.memory.new_draft == text and window.states.tasks.is_idle, "kept draft")
+    _say(KEPT)
 
 
 async def idle(window: OpenedWindow) -> None:
@@ -100,7 +109,13 @@ def _say(text: str) -> None:
 async def _act(window: OpenedWindow, arguments: list[str]) -> None:
     await window.ready()
     await window.idle()
-    await (stream(window, arguments[1]) if arguments[0] == "stream" else idle(window))
+    match arguments:
+        case ["stream", text]:
+            await stream(window, text)
+        case ["draft", text]:
+            await draft(window, text)
+        case _:
+            await idle(window)
 
 
 def main(environment: Mapping[str, str], arguments: list[str]) -> None:
