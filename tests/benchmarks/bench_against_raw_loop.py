@@ -1,9 +1,10 @@
 """What the built-in benchmark reports against the closest raw loop: pp512 and tg128, interleaved within one run.
 
 For llama.cpp that is the library's server asked directly in this process: reading by the wall clock around a blocking
-request for one token, writing by the server's own clock over the intervals between tokens. For MLX it is
-`mlx_lm.stream_generate`, what `mlx_lm.benchmark` times, in this process: its prompt_tps as it is, its generation_tps
-corrected, since it divides n + 1 tokens by the time of n intervals. Both have the chunk size that the engine has.
+request for one token, writing by the server's own clock over the intervals between tokens. For MLX it is mlx-lm's
+`generate_step`, token ids in and out, and `stream_generate`, which `mlx_lm.benchmark` times and which turns tokens into
+text besides: its prompt_tps as it is, its generation_tps corrected, since it divides n + 1 tokens by the time of n
+intervals. All have the chunk size that the engine has.
 
     uv run python -m tests.benchmarks.bench_against_raw_loop --engine llamacpp --rounds 8
 """
@@ -14,14 +15,16 @@ import argparse
 import asyncio
 import sys
 import tempfile
-from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from pathlib import Path
 from time import perf_counter
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
+import mlx.core as mx
 import msgspec
+from mlx.nn.layers.base import Module
+from mlx_lm.generate import generate_step
 
 from runtime.bench.measurement import Meter
 from runtime.bench.prompts import random_ids
@@ -42,7 +45,7 @@ from tests.models.random_gguf import GgufRecipe
 from tests.models.random_mlx import write_random_mlx
 
 SEED = 42
-OURS, RAW = "built in", "raw loop"
+OURS = "built in"
 BATCH_TOKENS = 128
 # 12 million parameters: MLX's CPU backend reads some hundred tokens a second with that.
 SMALL = GgufRecipe(layers=6, hidden=384, feed_forward=1024, heads=6, kv_heads=3, head_dim=64, context_tokens=2048)
@@ -50,6 +53,11 @@ SMALL = GgufRecipe(layers=6, hidden=384, feed_forward=1024, heads=6, kv_heads=3,
 
 class RawLoop(Protocol):
     """A loop without anything of ours; both give tokens per second."""
+
+    @property
+    def name(self) -> str:
+        """What it is."""
+        ...
 
     def prefill_speed(self, prompt: tuple[int, ...]) -> float:
         """Read `prompt`."""
@@ -70,6 +78,8 @@ class _Answer(msgspec.Struct):
 
 class LlamaServerLoop:
     """xllamacpp's server, asked by a blocking call."""
+
+    name = "xllamacpp's server"
 
     def __init__(self, path: Path, *, context_tokens: int, threads: int) -> None:
         library = import_module("xllamacpp")
@@ -107,15 +117,22 @@ class LlamaServerLoop:
         return msgspec.convert(self._server.handle_completions(body), _Answer).timings
 
 
-class MlxLoop:
-    """mlx-lm's own generation, as its benchmark calls it."""
+class _MlxModel(NamedTuple):
+    """A model as mlx-lm loads it, and the chunk size to read prompts with."""
 
-    def __init__(self, path: Path, chunk_tokens: int) -> None:
-        mlx_lm = import_module("mlx_lm")
-        self._generate = mlx_lm.stream_generate
-        self._model, self._tokenizer = mlx_lm.load(str(path))
-        self._tokenizer._eos_token_ids = {}  # noqa: SLF001 - as mlx_lm.benchmark does, to avoid early stopping
-        self._chunk_tokens = chunk_tokens
+    network: Module
+    tokenizer: object
+    chunk_tokens: int
+
+
+class MlxStreamLoop:
+    """`mlx_lm.stream_generate`, as mlx-lm's benchmark calls it: turning tokens into text is part of it."""
+
+    name = "mlx_lm.stream_generate, corrected"
+
+    def __init__(self, model: _MlxModel) -> None:
+        self._model = model
+        self._generate = import_module("mlx_lm").stream_generate
 
     def prefill_speed(self, prompt: tuple[int, ...]) -> float:
         """See `RawLoop`."""
@@ -126,10 +143,42 @@ class MlxLoop:
         return self._last((1,), tokens + 1)[1] * tokens / (tokens + 1)
 
     def _last(self, prompt: tuple[int, ...], tokens: int) -> tuple[float, float]:
-        *_, last = self._generate(
-            self._model, self._tokenizer, list(prompt), max_tokens=tokens, prefill_step_size=self._chunk_tokens
-        )
+        network, tokenizer, chunk_tokens = self._model
+        *_, last = self._generate(network, tokenizer, list(prompt), max_tokens=tokens, prefill_step_size=chunk_tokens)
         return float(last.prompt_tps), float(last.generation_tps)
+
+
+class MlxStepLoop:
+    """`mlx_lm`'s `generate_step` alone: token ids in, token ids out."""
+
+    name = "mlx_lm generate_step"
+
+    def __init__(self, model: _MlxModel) -> None:
+        self._model = model
+
+    def prefill_speed(self, prompt: tuple[int, ...]) -> float:
+        """See `RawLoop`."""
+        begun = perf_counter()
+        return len(prompt) / (self._times(prompt, 1)[0] - begun)
+
+    def decode_speed(self, tokens: int) -> float:
+        """See `RawLoop`."""
+        times = self._times((1,), tokens + 1)
+        return tokens / (times[-1] - times[0])
+
+    def _times(self, prompt: tuple[int, ...], tokens: int) -> list[float]:
+        network, _, chunk_tokens = self._model
+        steps = generate_step(
+            mx.array(prompt, dtype=mx.uint32), network, max_tokens=tokens, prefill_step_size=chunk_tokens
+        )
+        return [perf_counter() for _ in steps]
+
+
+def loaded_by_mlx_lm(path: Path, chunk_tokens: int) -> _MlxModel:
+    """Load a model as mlx-lm's benchmark does."""
+    network, tokenizer = import_module("mlx_lm").load(str(path))
+    tokenizer._eos_token_ids = {}  # noqa: SLF001 - as mlx_lm.benchmark does, to avoid early stopping
+    return _MlxModel(network, tokenizer, chunk_tokens)
 
 
 class BuiltIn:
@@ -165,38 +214,42 @@ def parsed() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def opened(options: argparse.Namespace) -> tuple[ModelToLoad, RawLoop]:
-    """Return how the product loads the model, and the raw loop with the same model loaded alike."""
+def opened(options: argparse.Namespace) -> tuple[ModelToLoad, tuple[RawLoop, ...]]:
+    """Return how the product loads the model, and raw loops with the same model loaded alike."""
     context = options.prompt_tokens + options.generate_tokens + 2
     if options.engine == "llamacpp":
         path = large_model(EngineName.LLAMACPP, options.models)
         threads = options.threads or choose_threads(None, read_device(), path.stat().st_size, busy_cores).decode
         load = LoadOptions(context_tokens=context, threads=threads, prefill_chunk_tokens=BATCH_TOKENS)
-        loop: RawLoop = LlamaServerLoop(path, context_tokens=context, threads=threads)
-        return ModelToLoad(engine=EngineName.LLAMACPP, path=str(path), options=load), loop
+        server = LlamaServerLoop(path, context_tokens=context, threads=threads)
+        return ModelToLoad(engine=EngineName.LLAMACPP, path=str(path), options=load), (server,)
     path = options.models / "random-12m-f32"
     if not path.exists():
         write_random_mlx(path, SMALL)
     spec = read_spec(path)
     chunk = default_chunk_tokens(spec.parameters, spec.kv_element_bytes)
     load = LoadOptions(context_tokens=context, prefill_chunk_tokens=chunk)
-    return ModelToLoad(engine=EngineName.MLX, path=str(path), options=load), MlxLoop(path, chunk)
+    model = loaded_by_mlx_lm(path, chunk)
+    loops = (MlxStepLoop(model), MlxStreamLoop(model))
+    return ModelToLoad(engine=EngineName.MLX, path=str(path), options=load), loops
 
 
 def main() -> None:
     """Measure and print."""
     options = parsed()
-    model, loop = opened(options)
+    model, loops = opened(options)
     built_in = BuiltIn(model)
     prompt = random_ids(SEED, "raw", options.prompt_tokens, built_in.model.vocabulary_size)
     sys.stdout.write(f"{machine()}\n{built_in.model.engine_version}, {Path(model.path).name}, {model.options}\n")
-    pairs: tuple[tuple[Workload, Callable[[], float]], ...] = (
-        (Prefill(options.prompt_tokens), partial(loop.prefill_speed, prompt)),
-        (Decode(options.generate_tokens), partial(loop.decode_speed, options.generate_tokens)),
+    reading = {loop.name: partial(loop.prefill_speed, prompt) for loop in loops}
+    writing = {loop.name: partial(loop.decode_speed, options.generate_tokens) for loop in loops}
+    tests: tuple[tuple[Workload, dict[str, partial[float]]], ...] = (
+        (Prefill(options.prompt_tokens), reading),
+        (Decode(options.generate_tokens), writing),
     )
     try:
-        for workload, raw in pairs:
-            report(name_of(workload), measure({OURS: partial(built_in.speed, workload), RAW: raw}, options.rounds))
+        for workload, raw in tests:
+            report(name_of(workload), measure({OURS: partial(built_in.speed, workload), **raw}, options.rounds))
     finally:
         built_in.close()
 
@@ -205,7 +258,9 @@ def report(test: str, samples: dict[str, list[float]]) -> None:
     """Print what each came to, and the ratio."""
     for name, values in samples.items():
         sys.stdout.write(summary(f"{test}, {name}", values, "tok/s") + "\n")
-    sys.stdout.write(f"{test}: {OURS} ÷ {RAW}: {paired_ratio(samples[OURS], samples[RAW])}\n")
+    for name, values in samples.items():
+        if name != OURS:
+            sys.stdout.write(f"{test}: {OURS} ÷ {name}: {paired_ratio(samples[OURS], values)}\n")
 
 
 if __name__ == "__main__":
