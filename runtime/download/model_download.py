@@ -178,7 +178,7 @@ class ModelDownload:
         body = self._transport.open(self._plan.remote(file), part.length)
         try:
             _check_identity(file, body.identity)
-            if body.first == 0 and part.length > 0:
+            if body.first == 0 and part.length > 0 and body.identity.total_bytes is not None:
                 part.restart()
                 self._progress.correct(before)
             if body.first != part.length:
@@ -198,12 +198,15 @@ class ModelDownload:
 
 
 def _check_identity(file: PlannedFile, identity: Identity) -> None:
-    """Check that the server has the very file that was listed; a server that does not say is checked by the hash."""
+    """Check that the server has the very file that was listed; a server that does not say is checked by the hash.
+
+    What is here stays: it may be a login page between here and the Hub that answered.
+    """
     tag = identity.etag
     is_other = SHA256.fullmatch(tag) and file.sha256 and tag != file.sha256
     is_other = is_other or (GIT_ID.fullmatch(tag) and not file.sha256 and tag != file.git_id)
     if is_other or identity.total_bytes not in {None, file.size_bytes}:
-        raise WrongContentError(
-            f"{shown(file.target)} was changed on the server since the Hub listed it.",
-            "Search for the model again, then download it anew.",
+        raise DownloadError(
+            f"The server sends something else than the {shown(file.target)} that the Hub listed.",
+            "Check that no login page is in the way; else search for the model again and download it anew.",
         )

@@ -53,8 +53,7 @@ class HubApi:
     """Questions to the Hub. Every call blocks for a round trip or more; any thread may ask."""
 
     def __init__(self, access: HubAccess) -> None:
-        huggingface_hub.set_client_factory(_BoundedClient)
-        constants.HF_HUB_DISABLE_TELEMETRY = True
+        _hold_library()
         self.access = access
         token = access.token.reveal() if access.token else False
         self._api = HfApi(endpoint=access.endpoint, token=token, library_name="first-token", library_version="1")
@@ -112,6 +111,13 @@ def close_connections() -> None:
     huggingface_hub.close_session()
 
 
+def _hold_library() -> None:
+    """Have the library use our client, for all of this process. Once: setting it anew would cut off running requests."""
+    if not isinstance(huggingface_hub.get_session(), _BoundedClient):
+        huggingface_hub.set_client_factory(_BoundedClient)
+        constants.HF_HUB_DISABLE_TELEMETRY = True
+
+
 class _BoundedClient(httpx2.Client):
     """The client that `huggingface_hub` is given: bounded waits, and failures that end its own attempts at once."""
 
@@ -127,7 +133,7 @@ class _BoundedClient(httpx2.Client):
             raise HubUnreachableError("HF_HUB_OFFLINE forbids to ask the Hub.", "Remove it to search and download.")
         try:
             response = super().send(request, **options)
-        except httpx2.RequestError as error:
+        except (httpx2.RequestError, RuntimeError) as error:  # the latter once `close_connections` was called
             raise unreachable(endpoint, error) from error
         if response.status_code >= 400:
             response.close()

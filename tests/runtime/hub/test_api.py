@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
+from huggingface_hub import constants
 
 from runtime.hub.access import HubAccess, Token
 from runtime.hub.api import HubApi
@@ -147,6 +148,18 @@ def test_an_answer_out_of_shape_is_no_crash(fields: dict[str, object], hub: HubS
         problem = error
 
     assert problem is None or isinstance(problem, HubBusyError)
+
+
+def test_a_machine_that_is_told_to_stay_offline_does(
+    hub: HubServer, api: HubApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+
+    with pytest.raises(HubUnreachableError) as caught:
+        api.list_models("model", [], "likes", 10)
+
+    assert "HF_HUB_OFFLINE" in caught.value.what
+    assert hub.requests == []
 
 
 def test_nothing_about_this_machine_is_sent(hub: HubServer, api: HubApi) -> None:
