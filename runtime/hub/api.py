@@ -112,7 +112,7 @@ def close_connections() -> None:
 
 
 def _hold_library() -> None:
-    """Have the library use our client, for all of this process. Once: setting it anew would cut off running requests."""
+    """Have the library use our client, for all of this process; once, for setting it anew cuts off running requests."""
     if not isinstance(huggingface_hub.get_session(), _BoundedClient):
         huggingface_hub.set_client_factory(_BoundedClient)
         constants.HF_HUB_DISABLE_TELEMETRY = True
