@@ -30,7 +30,7 @@ from desktop.session import Session, States
 from desktop.state.bandwidth_state import BandwidthState
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
-from desktop.state.engine_state import EngineState
+from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
 from desktop.state.installed_state import InstalledState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.preferences import PreferencesState
@@ -72,6 +72,7 @@ class Desktop:
         )
         self.session = Session(self.states, self.window, self.chat_panel)
         self.states.preferences.changed.connect(lambda _: self.apply_theme())
+        self.states.engine.status_changed.connect(self._note_model)
         self._looks.application.styleHints().colorSchemeChanged.connect(self.window.system_scheme_changed)
         self.window.system_scheme_changed.connect(self.apply_theme)
 
@@ -81,6 +82,10 @@ class Desktop:
         self._cursor.keep_still(still=theme.reduced_motion)
         for part in (self.window, self.chat_panel, self.sidebar, self.metrics_panel, self.model_button, self.commands):
             part.apply_theme(theme)
+
+    def _note_model(self, status: EngineStatus) -> None:
+        if isinstance(status, NoModel | LoadFailed):
+            self.metrics.forget_model()
 
 
 def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: MetricsState) -> States:

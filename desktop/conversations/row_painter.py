@@ -8,6 +8,7 @@ from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem,
 
 from desktop.conversations.row_model import RowRole
 from desktop.conversations.rows import ChatRow, HeadingRow, HitRow
+from desktop.conversations.snippet_fit import fitted
 from desktop.theme.theme import Theme
 from runtime.values.chat import Snippet
 
@@ -97,18 +98,17 @@ class RowPainter(QStyledItemDelegate):
         shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
         painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
-    def _paint_snippet(self, painter: QPainter, snippet: Snippet, area: QRectF, font: QFont, color: str) -> None:
-        """Draw a line with its hits on the colour of search hits; what does not fit is cut off at the edge."""
+    def _paint_snippet(self, painter: QPainter, whole: Snippet, area: QRectF, font: QFont, color: str) -> None:
+        """Draw a line with its hits on the colour of search hits, as much around the first one as there is room for."""
+        snippet = fitted(whole, area.width(), QFontMetricsF(font).horizontalAdvance)
         layout = QTextLayout(snippet.text, font)
         layout.setFormats([_marked(snippet.text, hit.start, hit.end, self._theme) for hit in snippet.highlights])
         layout.beginLayout()
         line = layout.createLine()
         line.setLineWidth(1e6)
         layout.endLayout()
-        painter.setClipRect(area)
         painter.setPen(QColor(color))
         layout.draw(painter, QPointF(area.left(), area.center().y() - line.height() / 2))
-        painter.setClipping(False)
 
 
 def _marked(text: str, start: int, end: int, theme: Theme) -> QTextLayout.FormatRange:

@@ -15,7 +15,6 @@ from desktop.conversations.rows import ChatRow, HitRow, chat_rows, hit_rows, tex
 from desktop.state.chat_list_state import ChatListState
 from desktop.tasks import Tasks
 from desktop.theme.theme import Theme
-from desktop.widgets.slim_scroll_bar import slim_down
 from runtime.values.chat import ChatId
 
 MARGIN_PX = 10
@@ -66,7 +65,6 @@ class Sidebar(QWidget):
         self._search_icon.setIcon(theme.icons.icon("search", theme.colors.muted))
         self._list.setFont(theme.fonts.text())
         self._list.scheduleDelayedItemsLayout()
-        slim_down(self._list, theme)
 
     def show_chat(self, chat_id: ChatId | None) -> None:
         """Mark which chat is open."""

@@ -13,7 +13,6 @@ from desktop.metrics.ttft_card import TtftCard
 from desktop.state.engine_state import EngineState, EngineStatus, Serving
 from desktop.state.metrics_state import MetricsState
 from desktop.theme.theme import Theme
-from desktop.widgets.slim_scroll_bar import slim_down
 
 MARGIN_PX = 12
 SPACING_PX = 10
@@ -44,7 +43,6 @@ class MetricsPanel(QScrollArea):
             column.addWidget(card)
         column.addStretch(1)
         self.setWidget(content)
-        slim_down(self, theme)
         self._frame = QTimer(self)
         self._frame.setSingleShot(True)
         self._frame.setInterval(FRAME_MS)
@@ -56,7 +54,6 @@ class MetricsPanel(QScrollArea):
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
-        slim_down(self, theme)
         for card in (self._speed, self._ttft, self._memory, self._model):
             card.apply_theme(theme)
 

@@ -9,7 +9,6 @@ from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QStyle, QVBoxLayout, 
 from desktop.settings.setting_row import SettingRow
 from desktop.theme.theme import Theme
 from desktop.widgets.card import Card
-from desktop.widgets.slim_scroll_bar import slim_down
 
 MARGIN_PX = 16
 GROUP_GAP_PX = 16
@@ -98,7 +97,6 @@ class Page(QScrollArea):
         self.setWidget(self._content)
         self.viewport().setAutoFillBackground(False)
         self._content.setAutoFillBackground(False)
-        slim_down(self, theme)
 
     def minimumSizeHint(self) -> QSize:
         """Return the width below which something would be cut off."""
@@ -120,7 +118,6 @@ class Page(QScrollArea):
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
         self._theme = theme
-        slim_down(self, theme)
         for group in self.groups:
             group.apply_theme(theme)
 

@@ -111,11 +111,10 @@ class MetricsState(QObject):
         if self.figures.is_generating and self.figures.first_paint_ms is None:
             self._change(first_paint_ms=(self._clock_ns() - self._submitted_ns) / NS_PER_MS)
 
-    def clear(self) -> None:
-        """Forget everything: the model is gone."""
-        self.speed_history.clear()
+    def forget_model(self) -> None:
+        """No model is loaded any more: what it took is given back. The figures of the last reply stay."""
         self.memory_history.clear()
-        self._set(LiveFigures())
+        self._change(memory=None, bandwidth=None)
 
     def show(self, stats: GenerationStats | None) -> None:
         """Show the figures of an earlier reply, when a chat is opened."""

@@ -7,8 +7,21 @@ painted from the palette, so a change of appearance needs no new style.
 from __future__ import annotations
 
 from PySide6.QtCore import QRect, QSize, Qt
-from PySide6.QtGui import QPainter, QPalette
-from PySide6.QtWidgets import QComboBox, QProxyStyle, QPushButton, QStyle, QStyleOption, QStyleOptionComplex, QWidget
+from PySide6.QtGui import QColor, QIcon, QPainter, QPalette
+from PySide6.QtWidgets import (
+    QAbstractScrollArea,
+    QApplication,
+    QComboBox,
+    QMenu,
+    QProxyStyle,
+    QPushButton,
+    QStyle,
+    QStyleOption,
+    QStyleOptionComplex,
+    QStyleOptionMenuItem,
+    QStyleOptionSlider,
+    QWidget,
+)
 
 from desktop.theme.control_painting import (
     has_state,
@@ -20,9 +33,13 @@ from desktop.theme.control_painting import (
     paint_radio,
     paint_tab,
 )
+from desktop.theme.scroll_bar import THICKNESS_PX, paint_scroll_bar, scroll_bar_rect
 
 FIELD_PADDING_PX = 4
 EXTRA_HEIGHT_PX = 3
+MENU_MARGIN_PX = 4
+MENU_LINE = 1.7
+"""Height of a menu's entry, in lines of its text."""
 
 Complex = QStyle.ComplexControl
 Contents = QStyle.ContentsType
@@ -31,6 +48,7 @@ Part = QStyle.SubControl
 Primitive = QStyle.PrimitiveElement
 Role = QPalette.ColorRole
 
+WITHOUT_PICTURE = frozenset(pixmap for pixmap in QStyle.StandardPixmap if pixmap.name.startswith("SP_Dialog"))
 TALLER = (Contents.CT_PushButton, Contents.CT_LineEdit, Contents.CT_ComboBox)  # a spin box holds a line edit
 
 
@@ -96,12 +114,27 @@ class ControlStyle(QProxyStyle):
                 for part, points_up in ((Part.SC_SpinBoxUp, True), (Part.SC_SpinBoxDown, False)):
                     area = self.subControlRect(control, option, part, widget)
                     paint_chevron(painter, option, area, points_up=points_up)
+            case Complex.CC_ScrollBar if isinstance(option, QStyleOptionSlider):
+                painter.fillRect(option.rect, _ground_beside(widget))
+                paint_scroll_bar(painter, option)
             case Complex.CC_ComboBox if widget is not None:
                 paint_button(painter, option, is_default=False)
                 area = self.subControlRect(control, option, Part.SC_ComboBoxArrow, widget)
                 paint_chevron(painter, option, area, points_up=False)
             case _:
                 super().drawComplexControl(control, option, painter, widget)
+
+    def subControlRect(
+        self,
+        control: QStyle.ComplexControl,
+        option: QStyleOptionComplex,
+        part: QStyle.SubControl,
+        widget: QWidget | None = None,
+    ) -> QRect:
+        """Place the parts of scroll bars; leave the rest to Fusion."""
+        if control is Complex.CC_ScrollBar and isinstance(option, QStyleOptionSlider):
+            return scroll_bar_rect(option, part)
+        return self.baseStyle().subControlRect(control, option, part, widget)
 
     def subElementRect(self, element: QStyle.SubElement, option: QStyleOption, widget: QWidget | None = None) -> QRect:
         """Keep text in fields off their rounded corners."""
@@ -113,11 +146,36 @@ class ControlStyle(QProxyStyle):
     def sizeFromContents(
         self, kind: QStyle.ContentsType, option: QStyleOption, size: QSize, widget: QWidget | None = None
     ) -> QSize:
-        """Give controls a little more room than Fusion does."""
+        """Give controls a little more room than Fusion does, and scroll bars less."""
         needed = self.baseStyle().sizeFromContents(kind, option, size, widget)
-        if kind is Contents.CT_SpinBox:
-            return needed + QSize(2 * FIELD_PADDING_PX, 0)
-        return needed + QSize(0, EXTRA_HEIGHT_PX) if kind in TALLER else needed
+        match kind:
+            case Contents.CT_SpinBox:
+                return needed + QSize(2 * FIELD_PADDING_PX, 0)
+            case Contents.CT_ScrollBar:
+                return QSize(min(needed.width(), THICKNESS_PX), min(needed.height(), THICKNESS_PX))
+            case Contents.CT_MenuItem if isinstance(option, QStyleOptionMenuItem) and not _is_line(option):
+                return QSize(needed.width(), max(needed.height(), round(option.fontMetrics.height() * MENU_LINE)))
+            case _ if kind in TALLER:
+                return needed + QSize(0, EXTRA_HEIGHT_PX)
+            case _:
+                return needed
+
+    def standardIcon(
+        self, icon: QStyle.StandardPixmap, option: QStyleOption | None = None, widget: QWidget | None = None
+    ) -> QIcon:
+        """Leave the buttons of dialogs without pictures: their words are enough."""
+        if icon in WITHOUT_PICTURE:
+            return QIcon()
+        return self.baseStyle().standardIcon(icon, option, widget)
+
+    def polish(self, thing: object, /) -> None:
+        """Keep the entries of menus off their edges."""
+        match thing:
+            case QMenu():
+                thing.setContentsMargins(0, MENU_MARGIN_PX, 0, MENU_MARGIN_PX)
+                super().polish(thing)
+            case QWidget() | QApplication() | QPalette():
+                super().polish(thing)
 
     def _paint_combo_text(self, option: QStyleOption, painter: QPainter, combo: QComboBox) -> None:
         """Shorten what does not fit, where Fusion cuts it off."""
@@ -130,6 +188,19 @@ class ControlStyle(QProxyStyle):
         aligned = self.visualAlignment(option.direction, Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         enabled = has_state(option, QStyle.StateFlag.State_Enabled)
         self.drawItemText(painter, area, aligned, option.palette, enabled, text, Role.ButtonText)
+
+
+def _ground_beside(scroll_bar: QWidget | None) -> QColor:
+    """Return the colour of what the bar scrolls, so that it seems to lie on it."""
+    container = scroll_bar.parentWidget() if scroll_bar is not None else None
+    area = container.parentWidget() if container is not None else None
+    if not isinstance(area, QAbstractScrollArea) or not area.viewport().autoFillBackground():
+        return QColor(Qt.GlobalColor.transparent)
+    return area.viewport().palette().color(area.viewport().backgroundRole())
+
+
+def _is_line(option: QStyleOptionMenuItem) -> bool:
+    return option.menuItemType is QStyleOptionMenuItem.MenuItemType.Separator
 
 
 def _is_default(widget: QWidget | None) -> bool:

@@ -87,17 +87,19 @@ class IconButton(QAbstractButton):
             painter.drawRoundedRect(area, radius, radius)
         size = round(self.height() * 0.56)
         icon_area = QRectF((self.width() - size) / 2, (self.height() - size) / 2, size, size).toRect()
-        self.icon().paint(painter, icon_area, Qt.AlignmentFlag.AlignCenter, self._icon_mode())
+        icon = self._theme.icons.icon(self._icon_name, self._ink())
+        icon.paint(painter, icon_area, Qt.AlignmentFlag.AlignCenter, self._icon_mode())
         painter.end()
 
     def _ink(self) -> str:
-        return self._theme.colors.on_accent if self._style is ButtonStyle.ACCENT else self._theme.colors.muted
+        is_filled = self._style is ButtonStyle.ACCENT and self.isEnabled()
+        return self._theme.colors.on_accent if is_filled else self._theme.colors.muted
 
     def _ground(self) -> QColor | None:
         colors = self._theme.colors
         if self._style is ButtonStyle.ACCENT:
             if not self.isEnabled():
-                return QColor(colors.faint)
+                return QColor(colors.hover)
             return QColor(colors.accent).darker(112) if self.isDown() or self.underMouse() else QColor(colors.accent)
         if self.isEnabled() and (self.isDown() or self.isChecked() or self.underMouse()):
             return QColor(colors.hover)

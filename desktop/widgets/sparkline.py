@@ -40,12 +40,14 @@ class Sparkline(QWidget):
         self.update()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
-        """Paint the runs between gaps, each with a soft ground."""
+        """Paint the line that all stands on, then the runs between gaps, each with a soft ground."""
         known = [value for value in self._values if value is not None]
-        if not known:
-            return
         painter = QPainter(self)
+        painter.fillRect(0, self.height() - 1, self.width(), 1, QColor(self._theme.colors.border))
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        if not known:
+            painter.end()
+            return
         area = QRectF(self.rect()).adjusted(LINE_WIDTH, LINE_WIDTH, -LINE_WIDTH, -LINE_WIDTH)
         top = max([*known, self._ceiling or 0.0]) or 1.0
         for run in self._runs(area, top):

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop.theme.theme import Theme
 
+TEXT_SCALE = 0.95
 BAR_HEIGHT = 0.42
 LABEL_SHARE = 0.40
 VALUE_SHARE = 0.22
@@ -32,6 +33,7 @@ class Waterfall(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._rows: tuple[WaterfallRow, ...] = ()
+        self.setFont(theme.fonts.text(TEXT_SCALE))
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
 
     def sizeHint(self) -> QSize:
@@ -39,8 +41,9 @@ class Waterfall(QWidget):
         return QSize(200, self._row_height() * len(self._rows))
 
     def apply_theme(self, theme: Theme) -> None:
-        """Paint in other colours from now on."""
+        """Take other colours and fonts."""
         self._theme = theme
+        self.setFont(theme.fonts.text(TEXT_SCALE))
         self.updateGeometry()
         self.update()
 

@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 import pytest
-from PySide6.QtCore import QRect, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QImage
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDialogButtonBox,
     QLineEdit,
     QListWidget,
+    QPlainTextEdit,
     QPushButton,
     QSpinBox,
     QVBoxLayout,
@@ -86,3 +89,43 @@ def test_a_long_choice_still_shows_how_it_ends(qtbot: QtBot, style: ControlStyle
         return window.grab().toImage()
 
     assert shown("x" * 200 + "A") != shown("x" * 200 + "B")
+
+
+@APPEARANCES
+def test_the_scroll_bar_lies_on_what_it_scrolls(qtbot: QtBot, colors: Colors, style: ControlStyle) -> None:
+    field = QPlainTextEdit("line\n" * 100)
+    bar = field.verticalScrollBar()
+    bar.setStyle(style)
+    window = placed(qtbot, field, colors, style)
+    window.resize(240, 200)
+    qtbot.waitUntil(lambda: bar.isVisible() and bar.height() > 100)
+    image = bar.grab().toImage()
+    assert image.pixelColor(bar.width() // 2, bar.height() - 6).name() == colors.card
+    assert image.pixelColor(bar.width() // 2, 14).name() == colors.border
+    assert bar.width() < 14
+
+
+def test_the_handle_of_a_scroll_bar_can_be_drawn_to_both_ends(qtbot: QtBot, style: ControlStyle) -> None:
+    field = QPlainTextEdit("line\n" * 100)
+    bar = field.verticalScrollBar()
+    bar.setStyle(style)
+    window = placed(qtbot, field, LIGHT, style)
+    window.resize(240, 200)
+    qtbot.waitUntil(lambda: bar.isVisible() and bar.height() > 100)
+    middle = bar.width() // 2
+    QTest.mousePress(bar, Qt.MouseButton.LeftButton, pos=QPoint(middle, 10))
+    QTest.mouseMove(bar, QPoint(middle, bar.height() + 50))
+    assert bar.value() == bar.maximum()
+    QTest.mouseMove(bar, QPoint(middle, -50))
+    assert bar.value() == bar.minimum()
+    QTest.mouseRelease(bar, Qt.MouseButton.LeftButton, pos=QPoint(middle, 10))
+    QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=QPoint(middle, bar.height() - 4))
+    assert bar.value() > bar.minimum()
+
+
+def test_buttons_of_dialogs_have_words_alone(qtbot: QtBot, style: ControlStyle) -> None:
+    box = QDialogButtonBox()
+    box.setStyle(style)
+    qtbot.addWidget(box)
+    box.setStandardButtons(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+    assert [button.icon().isNull() for button in box.buttons()] == [True, True]
