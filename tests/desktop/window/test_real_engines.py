@@ -53,6 +53,16 @@ async def test_the_demo_model_answers_from_the_first_start_on(
         await refuses_five_megabytes(window)
 
 
+async def test_a_first_start_needs_nothing_but_a_question(home: Home) -> None:
+    assert not home.folder.exists()
+    async with home.open() as window:
+        window.click("starterButton2")
+        await window.idle("answer")
+        assert window.path[-1].state is MessageState.COMPLETE
+        assert window.path[-1].model is not None
+        assert "demo" in window.path[-1].model
+
+
 async def refuses_five_megabytes(window: OpenedWindow) -> None:
     """Paste them, and see that the message is refused before anything of it is stored."""
     QGuiApplication.clipboard().setText("word " * 1_000_000)
