@@ -74,7 +74,7 @@ def offer_detail(chosen: ChosenOffer, tr: Translate) -> Detail:
         outlook=outlook,
         note=note,
         is_bad=is_bad,
-        download=download_detail(chosen.status, chosen.asked, _page(chosen), tr),
+        download=download_detail(chosen.status, chosen.asked, _page(chosen), tr) or _refused(chosen, tr),
         actions=_offer_actions(chosen, tr),
     )
 
@@ -209,6 +209,8 @@ def _headers_note(chosen: ChosenOffer, tr: Translate) -> tuple[str, bool]:
     match chosen.headers:
         case Reading():
             return tr("Reading the model's headers on the Hub…"), False
+        case Unread(error=HubAccessError()):
+            return "", False
         case Unread(error=error):
             return error_words(report_of(error)), True
         case None if chosen.variant.spec is None:
@@ -217,6 +219,15 @@ def _headers_note(chosen: ChosenOffer, tr: Translate) -> tuple[str, bool]:
             return "", False
         case _:
             assert_never(chosen.headers)
+
+
+def _refused(chosen: ChosenOffer, tr: Translate) -> DownloadDetail | None:
+    """Return how to get at a model whose headers the Hub has refused to give; None where it has not."""
+    match chosen.headers:
+        case Unread(error=HubAccessError() as error):
+            return _failed("", tr("This model has to be asked for."), None, report_of(error), _page(chosen))
+        case _:
+            return None
 
 
 def _offer_actions(chosen: ChosenOffer, tr: Translate) -> tuple[OfferedAction, ...]:

@@ -108,6 +108,11 @@ class DownloadsState(QObject):
         self.asked.pop(variant.key, None)
         self.changed.emit()
 
+    def forget(self, variant: OfferedVariant) -> None:
+        """Say no more that `variant` could not be queued."""
+        if self.asked.pop(variant.key, None) is not None:
+            self.changed.emit()
+
     async def pause(self, key: str) -> None:
         """Stop a download; what is here stays."""
         await self._tell(lambda queue: queue.pause(key))

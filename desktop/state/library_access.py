@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from runtime.hub.access import HubAccess, Token, hub_access
-from runtime.values.errors import KeychainError
+from runtime.hub.access import DEFAULT_ENDPOINT, HubAccess, Token, hub_access
+from runtime.values.errors import KeychainError, UserFacingError
 
 if TYPE_CHECKING:
     from runtime.hub.api import HubApi
@@ -28,7 +28,7 @@ def _system_keychain() -> Keychain:
 
 
 class LibraryAccess:
-    """Everything here blocks, and may be called from any thread but the window's."""
+    """Everything here but `endpoint` blocks, and may be called from any thread but the window's."""
 
     def __init__(
         self, environment: Callable[[], Mapping[str, str]], open_keychain: Callable[[], Keychain] = _system_keychain
@@ -38,6 +38,14 @@ class LibraryAccess:
         self._guard = Lock()
         self._token: Token | None = None
         self._has_looked = False
+
+    @property
+    def endpoint(self) -> str:
+        """The Hub's address; its usual one where the environment names none that can be used. Does not block."""
+        try:
+            return hub_access(self._environment()).endpoint
+        except UserFacingError:
+            return DEFAULT_ENDPOINT
 
     def current(self) -> HubAccess:
         """Return how to reach the Hub now; a keychain that cannot be used leaves it anonymous.

@@ -70,6 +70,7 @@ class FitState(QObject):
         self._metrics = metrics
         self.machine: Machine | None = None
         self.context_tokens = USUAL_CONTEXT_TOKENS
+        self._outlooks: dict[int, tuple[ModelSpec, Outlook]] = {}
 
     @property
     def formats(self) -> frozenset[ModelFormat]:
@@ -81,12 +82,14 @@ class FitState(QObject):
         memory = self._metrics.figures.memory
         loaded_bytes = memory.worker_resident_bytes if memory is not None and self._engine.model is not None else 0
         self.machine = await asyncio.to_thread(_look, self._paths, settings, loaded_bytes)
+        self._outlooks.clear()
         self.changed.emit()
 
     def choose_context(self, tokens: int) -> None:
         """Judge with a context of `tokens` from now on."""
         if tokens != self.context_tokens:
             self.context_tokens = tokens
+            self._outlooks.clear()
             self.changed.emit()
 
     def outlook(self, variant: OfferedVariant) -> Outlook | None:
@@ -99,13 +102,9 @@ class FitState(QObject):
         """Return how a model with these headers will be here; its context is cut to what it was made for."""
         if spec is None or self.machine is None:
             return None
-        context = min(self.context_tokens, spec.context_tokens or self.context_tokens)
-        judgement = judge(spec, self.machine.budget, context)
-        history = self.machine.histories.get(spec.format)
-        if history is None or reads is None:
-            return Outlook(judgement, Prediction())
-        active = active_parameters or reads.weights_bytes * 8 / spec.quantization.bits_per_weight
-        return Outlook(judgement, predict(history, Workload(reads=reads, active_parameters=active)))
+        if id(spec) not in self._outlooks:
+            self._outlooks[id(spec)] = spec, self._worked_out(spec, reads, active_parameters, self.machine)
+        return self._outlooks[id(spec)][1]
 
     def best_variant(self, model: OfferedModel) -> OfferedVariant:
         """Return the form to suggest: the best that fits comfortably, or else fits at all, or else the smallest."""
@@ -129,6 +128,17 @@ class FitState(QObject):
                 best.append((model, max(fine, key=lambda one: one.preference)))
         best.sort(key=lambda pair: pair[1].preference, reverse=True)
         return {model.key: variant for model, variant in best[:MOST_RECOMMENDED]}
+
+    def _worked_out(
+        self, spec: ModelSpec, reads: DecodeReads | None, active_parameters: int | None, machine: Machine
+    ) -> Outlook:
+        context = min(self.context_tokens, spec.context_tokens or self.context_tokens)
+        judgement = judge(spec, machine.budget, context)
+        history = machine.histories.get(spec.format)
+        if history is None or reads is None:
+            return Outlook(judgement, Prediction())
+        active = active_parameters or reads.weights_bytes * 8 / spec.quantization.bits_per_weight
+        return Outlook(judgement, predict(history, Workload(reads=reads, active_parameters=active)))
 
 
 def _look(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
