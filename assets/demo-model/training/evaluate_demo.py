@@ -1,8 +1,13 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["torch==2.13.0", "tokenizers", "numpy", "mlx[cpu]", "mlx-lm"]
+# ///
 """Measure how often the demo model gives exactly the written answer to questions it never saw.
 
 An answer counts only if greedy decoding yields it token for token, including its end. Greedy decoding yields a text
 exactly if each of its tokens is the most likely one after all tokens before it, so one forward pass over question and
-answer decides it, and thousands of questions take minutes.
+answer decides it, and thousands of questions take minutes. The exported weights are expanded to 32 bits and computed
+with torch, many times faster on a CPU than with MLX: the same model, with the rounding that the export brought.
 """
 
 from __future__ import annotations
@@ -12,15 +17,18 @@ import json
 from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import mlx.core as mx
+import numpy as np
+import torch
 from demo_corpus import read_corpus, split_corpus
 from demo_questions import Question, held_out_questions
 from demo_tokenizer import MESSAGE_END
-from mlx.utils import tree_map
+from mlx.utils import tree_flatten
 from mlx_lm import load
 from mlx_lm.utils import dequantize_model
+from qwen3_torch import Qwen3, Qwen3Config
 
 BATCH_TOKENS = 4096
 
@@ -60,10 +68,12 @@ class Judge:
     """Asks one model."""
 
     def __init__(self, folder: Path) -> None:
-        """Load the model; quantized weights are expanded to 32 bits, which is the same model and faster on a CPU."""
+        """Load the model; quantized weights are expanded to 32 bits."""
         loaded: Any = load(str(folder))
-        self.model, self.tokenizer = dequantize_model(loaded[0]), loaded[1]
-        self.model.update(tree_map(lambda array: array.astype(mx.float32), self.model.parameters()))
+        parameters: Any = tree_flatten(dequantize_model(loaded[0]).parameters())
+        weights = {name: torch.from_numpy(np.array(array.astype(mx.float32))) for name, array in parameters}
+        self.tokenizer, self.model = loaded[1], Qwen3(Qwen3Config())
+        self.model.load_state_dict(weights)
 
     def encode(self, text: str) -> list[int]:
         """Return the token ids of a text."""
@@ -82,7 +92,8 @@ class Judge:
         """Return, for trials of similar length, the most likely token at every position of the answer."""
         width = max(trial.length for trial in trials)
         rows = [(trial.prompt + trial.answer[:-1] + [0] * width)[:width] for trial in trials]
-        chosen: list[list[int]] = cast(list[list[int]], mx.argmax(self.model(mx.array(rows)), axis=-1).tolist())
+        with torch.inference_mode():
+            chosen: list[list[int]] = self.model.logits(self.model.model(torch.tensor(rows))).argmax(-1).tolist()
         return [row[len(trial.prompt) - 1 : trial.length] for row, trial in zip(chosen, trials, strict=True)]
 
     def greedy(self, trials: list[Trial]) -> list[list[int]]:
