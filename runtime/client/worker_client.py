@@ -67,6 +67,11 @@ class Child(Protocol):
         """Its process id."""
         ...
 
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended."""
+        ...
+
     def send(self, message: ToWorker) -> None:
         """Queue a message; never waits.
 
@@ -165,8 +170,8 @@ class WorkerClient:
 
     @property
     def alive(self) -> bool:
-        """Whether the worker still serves."""
-        return self._lost is None
+        """Whether the worker still serves; false as soon as its process is gone, heard of or not."""
+        return self._lost is None and (self._child is None or self._child.running)
 
     @property
     def pid(self) -> int:

@@ -104,6 +104,11 @@ class WorkerChild:
         """The worker's process id."""
         return self._process.pid
 
+    @property
+    def running(self) -> bool:
+        """Whether the process has not ended. Tells it at once; `on_exit` waits for the last of its output."""
+        return self._process.poll() is None
+
     def send(self, message: ToWorker) -> None:
         """Queue `message`; never waits. What a dead worker did not get shows in `on_exit`.
 

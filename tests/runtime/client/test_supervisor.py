@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -72,6 +73,17 @@ async def test_a_dead_worker_is_replaced_up_to_the_limit(tmp_path: Path) -> None
             await client.generate(ask())
         clock.now_s = 101.0
         assert await answers(client)
+
+
+async def test_a_worker_whose_end_nobody_has_heard_of_is_replaced_too(tmp_path: Path) -> None:
+    async with supervisor() as client:
+        await client.load(scripted_model(tmp_path, QUICK))
+        pid = client.worker_pid
+        kill(client)
+        while client.worker_pid is not None:
+            time.sleep(0.01)  # noqa: ASYNC251 - the point: nothing runs on the loop meanwhile
+        assert await answers(client)
+        assert client.worker_pid != pid
 
 
 async def lose_worker(client: Supervisor) -> None:
