@@ -52,6 +52,7 @@ class Meter:
     """
 
     def __init__(self, client: EngineClient, model: LoadedModel, seed: int, stop: StopSignal) -> None:
+        self.model = model
         self._client = client
         self._vocabulary_size = model.vocabulary_size
         self._seed = seed

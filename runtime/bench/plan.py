@@ -10,6 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
+from runtime.bench.quality import DEFAULT_TOKENS, LEAST_TOKENS, MOST_TOKENS, QualityText
 from runtime.bench.workload import (
     CacheState,
     ChatReply,
@@ -103,6 +104,8 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
         seed: of the random prompts and of sampling.
         budget_s: see `Preset.budget_s`.
         leave_out: whether tests that a context has no room for are left out; otherwise they are refused.
+        quality: the text to score the models on; None for no scoring.
+        quality_tokens: how much of it, in tokens.
     """
 
     models: tuple[ModelToLoad, ...]
@@ -111,6 +114,8 @@ class BenchPlan(msgspec.Struct, frozen=True, kw_only=True):
     seed: int = DEFAULT_SEED
     budget_s: float | None = None
     leave_out: bool = False
+    quality: QualityText | None = None
+    quality_tokens: int = DEFAULT_TOKENS
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -174,7 +179,12 @@ def checked_plan(plan: BenchPlan) -> BenchPlan:
     if not plan.models:
         raise InvalidRequestError("No model was chosen.", "Choose at least one.")
     workloads = tuple(dict.fromkeys(map(checked_workload, plan.workloads)))
-    if not 1 <= len(workloads) <= MOST_WORKLOADS:
+    if not LEAST_TOKENS <= plan.quality_tokens <= MOST_TOKENS:
+        raise InvalidRequestError(
+            f"A text cannot be scored on {plan.quality_tokens} tokens.",
+            f"Choose from {LEAST_TOKENS} to {MOST_TOKENS:,}.",
+        )
+    if not (1 if plan.quality is None else 0) <= len(workloads) <= MOST_WORKLOADS:
         raise InvalidRequestError(
             f"{len(workloads):,} tests cannot be run.", f"Choose from 1 to {MOST_WORKLOADS:,} tests."
         )

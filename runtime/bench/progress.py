@@ -19,6 +19,7 @@ class Activity(StrEnum):
     LOADING = "loading"
     WARMING_UP = "warming-up"
     MEASURING = "measuring"
+    SCORING = "scoring"
 
 
 class BenchProgress(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import msgspec
 from runtime.bench.conditions import Conditions, Disturbance, conditions_together, disturbances_of
 from runtime.bench.environment import Environment
 from runtime.bench.model_identity import ModelIdentity
+from runtime.bench.quality import QualityFigures
 from runtime.bench.statistics import Interval, percentile, summarize
 from runtime.bench.workload import ChatReply, Serving, Workload, depth_of, name_of
 from runtime.metrics.roofline import Bound
@@ -201,6 +202,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
         ttft: time to first token, where the workload has one.
         serving: what several requests at once came to.
         roofline: the limit that memory sets; None where unknown.
+        quality: how well the model predicts a text, where that was measured.
         memory: what the model took at the most.
         engine: who ran it.
         engine_version: the library and its version.
@@ -240,6 +242,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     ttft: Latency | None
     serving: ServingFigures | None
     roofline: RowRoofline | None
+    quality: QualityFigures | None = None
     memory: MemoryFigures | None
     engine: EngineName
     engine_version: str | None

@@ -12,14 +12,19 @@ from typing import assert_never
 import msgspec
 
 from runtime.bench.comparison import Comparison, Metric, Verdict
+from runtime.bench.model_identity import ModelIdentity
 from runtime.bench.record import BenchRow, RowStatus, Scope
 from runtime.bench.statistics import Interval
+from runtime.bench.variant_quality import ModelQuality
 from runtime.config.atomic_file import replace_file
 from runtime.values.errors import OutputError
 from runtime.values.wording import UNDEFINED, bytes_text, milliseconds_text
 
 FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 COLUMNS = ("model", "size", "params", "engine", "test", "t/s", "median", "95 %", "TTFT", "memory", "limit", "notes")
+QUALITY_COLUMNS = (
+    *("model", "size", "bits a weight", "tg t/s", "perplexity", "95 %", "bits a byte", "KL", "top-1", "against"),
+)
 NUMBER_COLUMNS = frozenset({"size", "params", "t/s", "median", "95 %", "TTFT", "memory", "limit"})
 
 
@@ -32,11 +37,19 @@ class OutputFormat(StrEnum):
     CSV = "csv"
 
 
-def rendered(rows: Sequence[BenchRow], output: OutputFormat, comparisons: Sequence[Comparison] = ()) -> str:
-    """Return the rows in a format, its last line ended. Comparisons are for people: only Markdown has them."""
+def rendered(
+    rows: Sequence[BenchRow],
+    output: OutputFormat,
+    comparisons: Sequence[Comparison] = (),
+    quality: Sequence[ModelQuality] = (),
+) -> str:
+    """Return the rows in a format, its last line ended.
+
+    Comparisons, and the table of quality, are for people: only Markdown has them. Rows hold their model's quality.
+    """
     match output:
         case OutputFormat.MARKDOWN:
-            return markdown(rows, comparisons)
+            return markdown(rows, comparisons, quality)
         case OutputFormat.JSON:
             encoded = msgspec.json.format(msgspec.json.encode(rows), indent=2)
             return encoded.decode() + "\n"
@@ -64,13 +77,24 @@ def write_report(file: Path, text: str) -> None:
         ) from error
 
 
-def markdown(rows: Sequence[BenchRow], comparisons: Sequence[Comparison] = ()) -> str:
-    """Return a table with a line for each row, what it was measured on, and what has changed."""
-    table = _table(COLUMNS, [_cells(row) for row in rows], NUMBER_COLUMNS)
-    parts = [table, *_machines(rows), *_legend(rows)]
+def markdown(
+    rows: Sequence[BenchRow], comparisons: Sequence[Comparison] = (), quality: Sequence[ModelQuality] = ()
+) -> str:
+    """Return a table with a line for each row, what it was measured on, the models' quality, and what has changed."""
+    parts = []
+    if rows:
+        parts = [_table(COLUMNS, [_cells(row) for row in rows], NUMBER_COLUMNS), *_machines(rows), *_legend(rows)]
+    if quality:
+        parts += [quality_table(quality, rows), ""]
     if comparisons:
         parts.append(_comparison_table(comparisons))
     return "\n".join(parts)
+
+
+def quality_table(quality: Sequence[ModelQuality], rows: Sequence[BenchRow]) -> str:
+    """Return quality next to size and speed: the trade at a glance."""
+    lines = [_quality_cells(one, rows) for one in quality]
+    return _table(QUALITY_COLUMNS, lines, frozenset(QUALITY_COLUMNS) - {"model", "against"})
 
 
 def comma_separated(rows: Sequence[BenchRow]) -> str:
@@ -100,6 +124,31 @@ def _cells(row: BenchRow) -> tuple[str, ...]:
         UNDEFINED if row.roofline is None or row.roofline.share is None else f"{row.roofline.share:.0%}",
         "; ".join(_notes(row)),
     )
+
+
+def _quality_cells(one: ModelQuality, rows: Sequence[BenchRow]) -> tuple[str, ...]:
+    model, figures = one.model, one.figures
+    bits = UNDEFINED if model.quantization is None else f"{model.quantization.bits_per_weight:.2f}"
+    size = bytes_text(model.weights_bytes) if model.weights_bytes else UNDEFINED
+    start = (model.name, size, bits, _writing(model, rows))
+    if figures is None:
+        return (*start, *[UNDEFINED] * 5, "" if one.error is None else f"failed: {one.error.what}")
+    return (
+        *start,
+        f"{figures.perplexity:,.3f}",
+        _interval_text(figures.perplexity_interval),
+        UNDEFINED if figures.bits_per_byte is None else f"{figures.bits_per_byte:.3f}",
+        UNDEFINED if figures.divergence is None else f"{figures.divergence:.5f}",
+        UNDEFINED if figures.top1_agreement is None else f"{figures.top1_agreement:.1%}",
+        f"{figures.reference or 'nothing'}; {figures.tokens:,} tokens of the text {figures.text}",
+    )
+
+
+def _writing(model: ModelIdentity, rows: Sequence[BenchRow]) -> str:
+    """Return how fast the model writes, from the first row that says so."""
+    rates = (row.avg_ts for row in rows if row.model == model and row.n_gen and not row.n_prompt)
+    rate = next((rate for rate in rates if rate is not None), None)
+    return UNDEFINED if rate is None else f"{rate:.2f}"
 
 
 def _rate_text(row: BenchRow) -> str:

@@ -20,6 +20,8 @@ def command_line(plan: BenchPlan) -> str:
     words += ["--repetitions", str(plan.repetitions)]
     if plan.seed != DEFAULT_SEED:
         words += ["--seed", str(plan.seed)]
+    if plan.quality is not None:
+        words += ["--quality", "--quality-tokens", str(plan.quality_tokens)]
     return shlex.join([*words, *_load_words(plan)])
 
 

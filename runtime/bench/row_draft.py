@@ -9,7 +9,9 @@ import msgspec
 from runtime.bench.conditions import Conditions
 from runtime.bench.environment import Environment
 from runtime.bench.measurement import Measured, cache_text
+from runtime.bench.model_identity import ModelIdentity
 from runtime.bench.plan import BenchPlan
+from runtime.bench.quality import QualityFigures
 from runtime.bench.record import BenchRow, RowContext, RowRoofline, RowSettings, RowStatus, Sample, Scope, row_of
 from runtime.bench.variant import Variant
 from runtime.bench.workload import ChatReply, Decode, Workload
@@ -45,11 +47,16 @@ class RowDraft:
         self._shared_memory = False
         self._error: ErrorReport | None = None
         self._test_time = _utc_now()
+        self._quality: QualityFigures | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether more repetitions make sense."""
         return self.status is None
+
+    def is_about(self, model: ModelIdentity) -> bool:
+        """Return whether the row is about `model`."""
+        return self._variant.identity is model
 
     def begin(self, options: LoadOptions, *, shared_memory: bool) -> None:
         """Note how the model is loaded, and when the first repetition began."""
@@ -65,6 +72,10 @@ class RowDraft:
         if len(self._samples) >= self._plan.repetitions:
             self.status = RowStatus.DONE
 
+    def note_quality(self, figures: QualityFigures) -> None:
+        """Take how well the model predicts a text."""
+        self._quality = figures
+
     def end(self, status: RowStatus, error: FirstTokenError | None = None) -> None:
         """Close the row; what has been measured stays in it."""
         self.status = status
@@ -72,7 +83,9 @@ class RowDraft:
 
     def row(self) -> BenchRow:
         """Return the row as of now; one that is still open counts as cancelled."""
-        return row_of(self._context(), self._samples, self.status or RowStatus.CANCELLED, self._error, self._roofline())
+        status = self.status or RowStatus.CANCELLED
+        made = row_of(self._context(), self._samples, status, self._error, self._roofline())
+        return msgspec.structs.replace(made, quality=self._quality)
 
     def end_unfinished(self, *, cancelled: bool) -> None:
         """Close a row that is still open when the run ends; a run that kept to its time is done with fewer samples."""

@@ -20,10 +20,12 @@ from runtime.bench.model_identity import HashCache, ModelIdentity, identify, uni
 from runtime.bench.phases import Phase, fits_together, phases_of
 from runtime.bench.plan import BenchPlan, Step, checked_plan, context_error, fits_context
 from runtime.bench.progress import Activity, BenchProgress, Clock
+from runtime.bench.quality import QualityText
 from runtime.bench.record import BenchRow, RowStatus
 from runtime.bench.requests import RunStoppedError, StopSignal
 from runtime.bench.row_draft import RowDraft
 from runtime.bench.variant import Variant, load_options
+from runtime.bench.variant_quality import ModelQuality, Scoring
 from runtime.bench.workload import Decode, context_need_tokens, name_of
 from runtime.client.base import EngineClient, ModelToLoad
 from runtime.values.errors import FirstTokenError, MemoryShortError
@@ -31,9 +33,16 @@ from runtime.values.model import LoadOptions
 
 
 class BenchResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run came to: a row for each test on each model, tests in the order of the plan, models side by side."""
+    """What a run came to.
+
+    Attributes:
+        rows: one for each test on each model, tests in the order of the plan, models side by side.
+        quality: how well each model predicts the plan's text; empty without one. The rows have it, too.
+        cancelled: whether the run was ended early.
+    """
 
     rows: tuple[BenchRow, ...]
+    quality: tuple[ModelQuality, ...]
     cancelled: bool
 
 
@@ -68,6 +77,8 @@ class BenchRun:
         self._clock = Clock(())
         self._variants: list[Variant] = []
         self._drafts: list[list[RowDraft]] = []
+        self._unreadable: set[int] = set()
+        self._quality: tuple[ModelQuality, ...] = ()
 
     def cancel(self) -> None:
         """End the run early; `run` returns soon with what there is. Idempotent."""
@@ -87,6 +98,8 @@ class BenchRun:
             self._clock = Clock(step for phase in phases for step in self._open_steps(phase, together=True))
             for phase in phases:
                 await self._run_phase(phase, environment)
+            if self.plan.quality is not None:
+                await self._score(self.plan.quality)
         except RunStoppedError:
             pass
         finally:
@@ -98,7 +111,8 @@ class BenchRun:
         cancelled = self._stop.requested
         for draft in self._all_drafts():
             draft.end_unfinished(cancelled=cancelled)
-        return BenchResult(rows=tuple(draft.row() for draft in self._all_drafts()), cancelled=cancelled)
+        rows = tuple(draft.row() for draft in self._all_drafts())
+        return BenchResult(rows=rows, quality=self._quality, cancelled=cancelled)
 
     def _all_drafts(self) -> list[RowDraft]:
         """Return the drafts workload by workload, models side by side."""
@@ -116,6 +130,7 @@ class BenchRun:
             self._variants.append(variant)
             self._drafts.append(drafts)
             if problem is not None:
+                self._unreadable.add(len(self._variants) - 1)
                 self._end(drafts, RowStatus.FAILED, problem)
 
     def _leave_out(self) -> None:
@@ -237,6 +252,20 @@ class BenchRun:
             measured = await variant.meter().measure(step.workload, step.repetition)
         after = await asyncio.to_thread(self._probe.read)
         self._draft(step).add(measured, conditions_between(before, after))
+
+    async def _score(self, text: QualityText) -> None:
+        """Score every model that can be read, one after the other: what it says does not depend on the moment."""
+        scoring = Scoring(text, self.plan.quality_tokens, self._stop)
+        for index, variant in enumerate(self._variants):
+            if index not in self._unreadable:
+                await self._release_others(index)
+                await scoring.score(variant, self._clock, self._on_progress)
+        self._quality = scoring.figures()
+        for found in self._quality:
+            for draft in self._all_drafts():
+                if found.figures is not None and draft.is_about(found.model):
+                    draft.note_quality(found.figures)
+                    self._on_row(draft.row())
 
     def _end(self, drafts: list[RowDraft], status: RowStatus, error: FirstTokenError) -> None:
         for draft in drafts:

@@ -37,6 +37,7 @@ ACTIVITY_WORDS = {
     Activity.LOADING: "loading",
     Activity.WARMING_UP: "warming up",
     Activity.MEASURING: "measuring",
+    Activity.SCORING: "scoring",
 }
 
 
@@ -59,7 +60,12 @@ def run_bench(options: argparse.Namespace, paths: AppPaths) -> int:
     )
     if result.cancelled:
         return EXIT_INTERRUPTED
-    return EXIT_FAILED if any(row.status is RowStatus.FAILED for row in result.rows) else 0
+    return EXIT_FAILED if has_failures(result) else 0
+
+
+def has_failures(result: BenchResult) -> bool:
+    """Return whether anything that was asked for could not be measured."""
+    return any(row.status is RowStatus.FAILED for row in result.rows) or any(one.error for one in result.quality)
 
 
 def _earlier(choice: str | None, paths: AppPaths) -> tuple[EarlierRow, ...] | None:
@@ -118,7 +124,7 @@ async def _until_interrupted(run: BenchRun) -> BenchResult:
 def show(result: BenchResult, plan: BenchPlan, output: OutputFormat, earlier: tuple[EarlierRow, ...] | None) -> None:
     """Print the results; the comparison goes with a table, or to stderr where stdout is for scripts."""
     comparisons = compare(result.rows, earlier or ())
-    text = rendered(result.rows, output, comparisons)
+    text = rendered(result.rows, output, comparisons, result.quality)
     if output is OutputFormat.MARKDOWN:
         text += f"repeat with: {command_line(plan)}\n"
     write_line(text.rstrip("\n"))

@@ -20,6 +20,7 @@ from runtime.bench.plan import (
     parse_depth,
     workloads_of,
 )
+from runtime.bench.quality import DEFAULT_TOKENS, shipped_text
 from runtime.bench.report import OutputFormat
 from runtime.bench.workload import CacheState, Workload, parse_workload
 from runtime.client.base import ModelToLoad
@@ -43,6 +44,7 @@ examples:
   first-token bench --model some-model.gguf --depth 0,4k,max --output json > before.json
   first-token bench --model some-model.gguf --depth 0,4k,max --compare before.json
   first-token bench --compare                           against the latest results of the same tests
+  first-token bench --model demo:int4 demo:int8 --quality
   first-token bench --test pp512,tg128@d4096,pp512+tg128@c4,chat128@cached
 
 Ctrl+C ends the run and prints what has been measured. Exit codes: 0 all measured; 1 something failed; 130 interrupted.
@@ -99,6 +101,12 @@ def _add_test_options(parser: argparse.ArgumentParser) -> None:
     tests.add_argument("--chat", metavar="STATE,…", help="chats to measure: cold, warm, cached (default: none)")
     tests.add_argument("--concurrency", metavar="N,…", help="numbers of requests at once (default: none)")
     tests.add_argument("--test", metavar="NAME,…", help="tests by name, instead of all of the above")
+    tests.add_argument(
+        "--quality", action="store_true", help="also score a text that comes with the app: perplexity, KL, top-1"
+    )
+    tests.add_argument(
+        "--quality-tokens", type=int, default=DEFAULT_TOKENS, metavar="N", help=f"of it (default: {DEFAULT_TOKENS})"
+    )
     tests.add_argument("--repetitions", type=int, metavar="N", help="how often each (default: 5)")
     tests.add_argument(
         "--seed", type=int, default=DEFAULT_SEED, metavar="S", help=f"of random prompts (default: {DEFAULT_SEED})"
@@ -120,6 +128,8 @@ def plan_from(options: argparse.Namespace, paths: AppPaths) -> BenchPlan:
         seed=options.seed,
         budget_s=preset.budget_s,
         leave_out=options.preset is not None,
+        quality=shipped_text(paths.assets) if options.quality or preset.quality else None,
+        quality_tokens=options.quality_tokens,
     )
     return checked_plan(plan)
 

@@ -7,6 +7,8 @@ text besides: its prompt_tps as it is, its generation_tps corrected, since it di
 intervals. All have the chunk size that the engine has.
 
     uv run python -m tests.benchmarks.bench_against_raw_loop --engine llamacpp --rounds 8
+    uv run python -m tests.benchmarks.bench_against_raw_loop --engine mlx --test pp
+    uv run python -m tests.benchmarks.bench_against_raw_loop --engine mlx --test tg --large --rounds 4
 """
 
 from __future__ import annotations
@@ -207,6 +209,10 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=("llamacpp", "mlx"), default="llamacpp")
     parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--test", choices=("pp", "tg", "both"), default="both")
+    parser.add_argument(
+        "--large", action="store_true", help="MLX: 0.33 billion parameters, whose prefill takes minutes"
+    )
     parser.add_argument("--prompt-tokens", type=int, default=512)
     parser.add_argument("--generate-tokens", type=int, default=128)
     parser.add_argument("--threads", type=int, default=None, help="llama.cpp threads (default: the engine's choice)")
@@ -223,7 +229,7 @@ def opened(options: argparse.Namespace) -> tuple[ModelToLoad, tuple[RawLoop, ...
         load = LoadOptions(context_tokens=context, threads=threads, prefill_chunk_tokens=BATCH_TOKENS)
         server = LlamaServerLoop(path, context_tokens=context, threads=threads)
         return ModelToLoad(engine=EngineName.LLAMACPP, path=str(path), options=load), (server,)
-    path = options.models / "random-12m-f32"
+    path = large_model(EngineName.MLX, options.models) if options.large else options.models / "random-12m-f32"
     if not path.exists():
         write_random_mlx(path, SMALL)
     spec = read_spec(path)
@@ -247,8 +253,9 @@ def main() -> None:
         (Prefill(options.prompt_tokens), reading),
         (Decode(options.generate_tokens), writing),
     )
+    chosen = {"pp": tests[:1], "tg": tests[1:], "both": tests}[options.test]
     try:
-        for workload, raw in tests:
+        for workload, raw in chosen:
             report(name_of(workload), measure({OURS: partial(built_in.speed, workload), **raw}, options.rounds))
     finally:
         built_in.close()
