@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import signal
 import sys
+from pathlib import Path
 from time import perf_counter_ns
 from typing import assert_never
 
@@ -20,7 +21,8 @@ from runtime.client.base import Reply
 from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.client.supervisor import Supervisor
 from runtime.config.paths import AppPaths
-from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, error_from
+from runtime.library.last_used import record_use
+from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, StoreError, error_from
 from runtime.values.generation import (
     Cancelled,
     Failed,
@@ -60,6 +62,7 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
     with asyncio.Runner() as runner:
         try:
             conversation.model = runner.run(conversation.client.load(load))
+            _note_use(paths, model.path)
             terminal = Terminal(sys.stdout, sys.stderr)
             if question is None:
                 return converse(runner, conversation, terminal)
@@ -70,6 +73,14 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
             # Ending the worker takes three seconds at most; Ctrl+C held down must not turn that into a traceback.
             signal.signal(signal.SIGINT, signal.SIG_IGN)
             runner.run(conversation.client.close())
+
+
+def _note_use(paths: AppPaths, model: Path) -> None:
+    """Remember when the model was used, if that can be written down; nobody's answer depends on it."""
+    try:
+        record_use(paths, model)
+    except StoreError as error:
+        log_failure(error)
 
 
 def question_of(options: argparse.Namespace) -> str:

@@ -1,22 +1,27 @@
-"""`first-token models`: what is installed, and what a model is, from headers alone."""
+"""`first-token models`: its commands; what is installed, and what a model is, from headers alone."""
 
 from __future__ import annotations
 
 import argparse
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from runtime.cli.model_changes import add_adding_parser, add_removal_parser
+from runtime.cli.model_fit import add_fit_parser
+from runtime.cli.model_hub_parsers import add_hub_parsers
 from runtime.cli.streams import printable_path, write_json, write_line
 from runtime.cli.terminal import without_controls
 from runtime.client.launch import choose_model
-from runtime.config.paths import AppPaths
+from runtime.config.paths import AppPaths, process_environment
 from runtime.config.settings import read_settings
-from runtime.library.installed import InstalledModel, list_models
+from runtime.library.elsewhere import Keeper, find_elsewhere
+from runtime.library.installed import ModelOrigin, list_models
+from runtime.library.local_library import LibraryModel, described
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
-from runtime.values.errors import UserFacingError
 from runtime.values.model import ModelFormat, Quantization
 from runtime.values.wording import UNDEFINED, bytes_text, quantization_text
 
@@ -26,8 +31,8 @@ if TYPE_CHECKING:
 
 LIST_DESCRIPTION = """\
 The models that are installed: in the app's own folder (`first-token doctor` names it), in folders that the settings
-name, and the demo model in all its forms. Name, format, size, quantization with effective bits per weight; or what is
-wrong with it.
+name or that were added, and the demo model in all its forms. Name, format, size, quantization with effective bits per
+weight, when it was last used; or what is wrong with it.
 """
 INSPECT_DESCRIPTION = """\
 What a model is: architecture, parameters, format, quantization and effective bits per weight, context length, license,
@@ -41,7 +46,11 @@ examples:
 
 
 class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of `models list`; `problem` says why a model cannot be used."""
+    """One row of `models list`.
+
+    `problem` says why a model cannot be used, `origin` why it is in the list, `keeper` whose it is if it is another
+    program's.
+    """
 
     name: str
     format: ModelFormat
@@ -51,6 +60,9 @@ class ListedModel(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int | None = None
     quantization: Quantization | None = None
     problem: str | None = None
+    origin: ModelOrigin
+    last_used: datetime | None = None
+    keeper: Keeper | None = None
 
 
 class InspectedModel(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +85,28 @@ class InspectedModel(msgspec.Struct, frozen=True, kw_only=True):
 
 def add_models_parser(commands: Commands) -> None:
     """Add the commands and their options."""
-    parser = commands.add_parser("models", help="list and inspect models", description="List and inspect models.")
+    parser = commands.add_parser(
+        "models", help="find, get and list models", description="Find, judge, get, list and remove models."
+    )
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    _add_list_parser(actions)
+    _add_inspect_parser(actions)
+    add_fit_parser(actions)
+    add_hub_parsers(actions)
+    add_adding_parser(actions)
+    add_removal_parser(actions)
+
+
+def _add_list_parser(actions: Commands) -> None:
     listing = actions.add_parser("list", help="installed models", description=LIST_DESCRIPTION)
+    listing.add_argument(
+        "--elsewhere", action="store_true", help="what the Hugging Face cache, LM Studio and Ollama hold, instead"
+    )
     listing.add_argument("--json", action="store_true", help="print one JSON array, an object a model")
     listing.set_defaults(run=run_list)
+
+
+def _add_inspect_parser(actions: Commands) -> None:
     inspection = actions.add_parser(
         "inspect", help="what a model is", description=INSPECT_DESCRIPTION, epilog=INSPECT_EPILOG
     )
@@ -89,8 +118,15 @@ def add_models_parser(commands: Commands) -> None:
 
 
 def run_list(options: argparse.Namespace, paths: AppPaths) -> int:
-    """Print the installed models; return the exit code."""
-    rows = [listed(model) for model in list_models(paths, read_settings(paths.config_file))]
+    """Print the installed models, or those that other programs hold; return the exit code."""
+    if options.elsewhere:
+        kept = find_elsewhere(process_environment(), Path.home())
+        keepers = {one.model.path: one.keeper for one in kept}
+        found = tuple(one.model for one in kept)
+    else:
+        keepers = {}
+        found = list_models(paths, read_settings(paths.config_file))
+    rows = [listed(one, keepers.get(one.model.path)) for one in described(found, paths)]
     if options.json:
         write_json(rows)
         return 0
@@ -99,27 +135,30 @@ def run_list(options: argparse.Namespace, paths: AppPaths) -> int:
     return 0
 
 
-def listed(model: InstalledModel) -> ListedModel:
-    """Return the row of `model`, read from its headers; a broken model is listed with its problem."""
-    row = ListedModel(
+def listed(one: LibraryModel, keeper: Keeper | None = None) -> ListedModel:
+    """Return the row of a model; a broken one is listed with its problem."""
+    model, spec = one.model, one.headers.spec
+    return ListedModel(
         name=printable_path(model.name),
         format=model.format,
         path=printable_path(model.path),
         size_bytes=model.size_bytes,
         is_demo=model.is_demo,
+        parameters=spec.parameters if spec is not None else None,
+        quantization=spec.quantization if spec is not None else None,
+        problem=one.headers.problem or None,
+        origin=model.origin,
+        last_used=one.last_used,
+        keeper=keeper,
     )
-    try:
-        spec = read_spec(model.path)
-    except UserFacingError as error:
-        return msgspec.structs.replace(row, problem=error.what)
-    return msgspec.structs.replace(row, parameters=spec.parameters, quantization=spec.quantization)
 
 
 def list_line(row: ListedModel) -> str:
     """Return a row as text."""
-    demo = "  (demo)" if row.is_demo else ""
     what = row.problem or (quantization_text(row.quantization) if row.quantization is not None else UNDEFINED)
-    return f"{row.name:<32} {row.format:<5} {bytes_text(row.size_bytes):>8}  {what}{demo}"
+    used = f"  used {row.last_used.astimezone():%Y-%m-%d}" if row.last_used is not None else ""
+    about = "  (demo)" if row.is_demo else f"  ({row.keeper})" if row.keeper is not None else ""
+    return f"{row.name:<32} {row.format:<5} {bytes_text(row.size_bytes):>8}  {what}{used}{about}"
 
 
 def run_inspect(options: argparse.Namespace, paths: AppPaths) -> int:

@@ -91,6 +91,11 @@ def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None 
     )
 
 
+def at_once(spec: ModelSpec, sequences: int) -> ModelSpec:
+    """Return the model as it is with so many sequences at the same time: each has a KV cache of its own."""
+    return msgspec.structs.replace(spec, kv_layers=spec.kv_layers * sequences)
+
+
 def working_memory_bytes(hidden_size: int, vocabulary_size: int) -> int:
     """Return what a worker takes beside weights and KV cache."""
     widest = max(vocabulary_size, ACTIVATIONS_PER_HIDDEN * hidden_size)
