@@ -14,7 +14,7 @@ import msgspec
 from runtime.bench.plan import BenchPlan, Step, interleaved
 from runtime.bench.workload import CacheState, ChatReply, Serving, Workload
 from runtime.client.base import ModelToLoad
-from runtime.library.fit import UNSTATED_CONTEXT_TOKENS, memory_need
+from runtime.library.fit import UNSTATED_CONTEXT_TOKENS, at_once, memory_need
 from runtime.library.reader import read_spec
 from runtime.values.errors import UserFacingError
 from runtime.values.model import EngineName, LoadOptions
@@ -75,6 +75,6 @@ def _need_bytes(model: ModelToLoad, options: LoadOptions) -> int:
         spec = read_spec(Path(model.path))
     except UserFacingError:
         return 0  # It will not be loaded; loading it says why.
-    every_request = msgspec.structs.replace(spec, kv_layers=spec.kv_layers * options.parallel_requests)
+    every_request = at_once(spec, options.parallel_requests)
     context = options.context_tokens or spec.context_tokens or UNSTATED_CONTEXT_TOKENS
     return memory_need(every_request, context, options.kv_cache_bits).total_bytes

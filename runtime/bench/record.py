@@ -202,6 +202,8 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
         ttft: time to first token, where the workload has one.
         serving: what several requests at once came to.
         roofline: the limit that memory sets; None where unknown.
+        flops_per_second: of prefill, which computation limits: 2 × the weights that take part × mean rate, attention
+            left out; None where unknown.
         quality: how well the model predicts a text, where that was measured.
         memory: what the model took at the most.
         engine: who ran it.
@@ -242,6 +244,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     ttft: Latency | None
     serving: ServingFigures | None
     roofline: RowRoofline | None
+    flops_per_second: float | None = None
     quality: QualityFigures | None = None
     memory: MemoryFigures | None
     engine: EngineName

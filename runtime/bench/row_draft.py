@@ -14,13 +14,16 @@ from runtime.bench.plan import BenchPlan
 from runtime.bench.quality import QualityFigures
 from runtime.bench.record import BenchRow, RowContext, RowRoofline, RowSettings, RowStatus, Sample, Scope, row_of
 from runtime.bench.variant import Variant
-from runtime.bench.workload import ChatReply, Decode, Workload
+from runtime.bench.workload import ChatReply, Decode, Prefill, Workload
 from runtime.metrics.roofline import reply_roofline
 from runtime.values.errors import ErrorReport, FirstTokenError, report_of
 from runtime.values.generation import GenerationStats
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel, LoadOptions
 from runtime.values.sampling import GREEDY, SamplingParams
+
+OPERATIONS_PER_WEIGHT = 2
+"""A multiplication and an addition."""
 
 
 class RowDraft:
@@ -85,7 +88,7 @@ class RowDraft:
         """Return the row as of now; one that is still open counts as cancelled."""
         status = self.status or RowStatus.CANCELLED
         made = row_of(self._context(), self._samples, status, self._error, self._roofline())
-        return msgspec.structs.replace(made, quality=self._quality)
+        return msgspec.structs.replace(made, flops_per_second=self._flops_per_second(made), quality=self._quality)
 
     def end_unfinished(self, *, cancelled: bool) -> None:
         """Close a row that is still open when the run ends; a run that kept to its time is done with fewer samples."""
@@ -114,6 +117,15 @@ class RowDraft:
             load_ms=self._load_ms,
             advice=loaded.advice if loaded else None,
         )
+
+    def _flops_per_second(self, made: BenchRow) -> float | None:
+        reads = self._loaded.decode_reads if self._loaded is not None else None
+        parameters = self._variant.identity.parameters
+        if not isinstance(self.workload, Prefill) or reads is None or parameters is None or made.avg_ts is None:
+            return None
+        # Of a mixture of experts, and of tables that are only looked up, the part that a token multiplies with.
+        active = parameters * min(1.0, reads.weights_bytes / max(1, self._variant.identity.weights_bytes))
+        return OPERATIONS_PER_WEIGHT * active * made.avg_ts
 
     def _roofline(self) -> RowRoofline | None:
         if not isinstance(self.workload, Decode) or self._stats is None:

@@ -53,6 +53,12 @@ async def test_every_test_is_measured_on_a_real_engine(tmp_path: Path, engine: E
     assert {test: rows[test].cached_tokens for test in ("pp48", "pp48@d200", "tg100@d200", "pp24+tg6@c3")} == {
         "pp48": 0, "pp48@d200": 200, "tg100@d200": 199, "pp24+tg6@c3": 0,
     }  # fmt: skip
+    assert rows["pp48"].model.parameters is not None
+    assert rows["pp48"].avg_ts is not None
+    assert rows["pp48"].flops_per_second is not None
+    # The embedding is looked up, not multiplied with: 32,768 of 152,000 weights and a few more, padding included.
+    assert 0.6 < rows["pp48"].flops_per_second / (2 * rows["pp48"].model.parameters * rows["pp48"].avg_ts) < 0.9
+    assert rows["tg100"].flops_per_second is None
     check_chats(rows)
     serving = rows["pp24+tg6@c3"]
     assert serving.settings.load.parallel_requests == 3

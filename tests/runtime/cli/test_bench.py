@@ -80,6 +80,30 @@ def test_results_stay_in_the_history_and_later_ones_compare_with_them(app_home: 
         assert all("first-token bench" in run.command for run in history.runs())
 
 
+def test_quality_is_next_to_speed_and_in_every_row() -> None:
+    arguments = (
+        "bench",
+        "--test",
+        "tg40",
+        "--repetitions",
+        "1",
+        "--threads",
+        "1",
+        "--quality",
+        "--quality-tokens",
+        "16",
+    )
+    table = first_token(*arguments, "--model", "demo:int4", "demo:int8")
+    row, *_ = rows_of(first_token(*arguments, "--model", "demo:int4", "--output", "json").stdout)
+
+    assert table.returncode == 0, table.stderr
+    assert "demo:int8; 16 tokens of the text essay" in table.stdout
+    assert "--quality --quality-tokens 16" in table.stdout
+    assert row.quality is not None
+    assert row.quality.tokens == 16
+    assert row.quality.perplexity > 1
+
+
 def test_a_damaged_history_costs_no_results(app_home: Path) -> None:
     file = app_home / "data" / FILE_NAME
     file.parent.mkdir(parents=True)
