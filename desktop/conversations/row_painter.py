@@ -10,6 +10,7 @@ from desktop.conversations.row_model import RowRole
 from desktop.conversations.rows import ChatRow, HeadingRow, HitRow
 from desktop.conversations.snippet_fit import fitted
 from desktop.theme.theme import Theme
+from desktop.widgets.writing_direction import draw_line
 from runtime.values.chat import Snippet
 
 Index = QModelIndex | QPersistentModelIndex
@@ -78,9 +79,12 @@ class RowPainter(QStyledItemDelegate):
     def _paint_chat(self, painter: QPainter, row: ChatRow, area: QRectF) -> None:
         if row.is_pinned:
             size = area.height() * 0.36
-            spot = QRectF(area.right() - size, area.center().y() - size / 2, size, size)
+            mirrors = _mirrors(painter)
+            left = area.left() if mirrors else area.right() - size
+            spot = QRectF(left, area.center().y() - size / 2, size, size)
             self._theme.icons.icon("pin", self._theme.colors.faint).paint(painter, spot.toRect())
-            area = area.adjusted(0, 0, -size - INSET_PX, 0)
+            taken = size + INSET_PX
+            area = area.adjusted(taken, 0, 0, 0) if mirrors else area.adjusted(0, 0, -taken, 0)
         self._draw(painter, row.title, area, self._theme.fonts.text(), self._theme.colors.text)
 
     def _paint_hit(self, painter: QPainter, row: HitRow, area: QRectF) -> None:
@@ -96,7 +100,7 @@ class RowPainter(QStyledItemDelegate):
         painter.setFont(font)
         painter.setPen(QColor(color))
         shown = QFontMetricsF(font).elidedText(text, Qt.TextElideMode.ElideRight, area.width())
-        painter.drawText(area, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        draw_line(painter, area, shown, Qt.AlignmentFlag.AlignLeft)
 
     def _paint_snippet(self, painter: QPainter, whole: Snippet, area: QRectF, font: QFont, color: str) -> None:
         """Draw a line with its hits on the colour of search hits, as much around the first one as there is room for."""
@@ -108,7 +112,12 @@ class RowPainter(QStyledItemDelegate):
         line.setLineWidth(1e6)
         layout.endLayout()
         painter.setPen(QColor(color))
-        layout.draw(painter, QPointF(area.left(), area.center().y() - line.height() / 2))
+        left = area.right() - line.naturalTextWidth() if _mirrors(painter) else area.left()
+        layout.draw(painter, QPointF(left, area.center().y() - line.height() / 2))
+
+
+def _mirrors(painter: QPainter) -> bool:
+    return painter.layoutDirection() is Qt.LayoutDirection.RightToLeft
 
 
 def _marked(text: str, start: int, end: int, theme: Theme) -> QTextLayout.FormatRange:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop.theme.theme import Theme
+from desktop.widgets.writing_direction import mirrored
 
 HEIGHT_PX = 6
 NEARLY_FULL = 0.9
@@ -51,5 +52,6 @@ class Meter(QWidget):
             full = self._warns_when_full and self._fraction >= NEARLY_FULL
             painter.setBrush(QColor(colors.warning if full else colors.accent))
             groove.setWidth(max(HEIGHT_PX, groove.width() * self._fraction))
-            painter.drawRoundedRect(groove, HEIGHT_PX / 2, HEIGHT_PX / 2)
+            filled = mirrored(groove, self.width(), self.layoutDirection())
+            painter.drawRoundedRect(filled, HEIGHT_PX / 2, HEIGHT_PX / 2)
         painter.end()

@@ -76,15 +76,13 @@ class StackedBar(QWidget):
     def _paint_parts(self, painter: QPainter, bar: QRectF, scale: float) -> None:
         colors = self._theme.colors
         left = bar.left()
+        limit = bar.right() if self._limit is None else bar.left() + self._limit * scale
+        beyond = QRectF(limit, bar.top(), max(0.0, bar.right() - limit), bar.height())
         for index, part in enumerate(self._parts):
             area = QRectF(left, bar.top(), part.size * scale, bar.height())
             painter.fillRect(area, part_color(colors, index))
+            painter.fillRect(area & beyond, part_color(colors, index, is_beyond=True))
             left = area.right()
-        if self._limit is not None and left > bar.left() + self._limit * scale + 1:
-            beyond = QRectF(bar.left() + self._limit * scale, bar.top(), left, bar.height())
-            over = QColor(colors.bad)
-            over.setAlphaF(0.75)
-            painter.fillRect(beyond, over)
 
     def _paint_mark(self, painter: QPainter, bar: QRectF, where: float) -> None:
         x = min(bar.left() + where, bar.right()) - MARK_WIDTH_PX
@@ -94,6 +92,6 @@ class StackedBar(QWidget):
         painter.drawRoundedRect(mark, MARK_WIDTH_PX / 2, MARK_WIDTH_PX / 2)
 
 
-def part_color(colors: Colors, index: int) -> QColor:
-    """Return the colour of the part at `index`, for the bar and for whatever explains it."""
-    return tinted(colors.card, colors.accent, SHADES[min(index, len(SHADES) - 1)])
+def part_color(colors: Colors, index: int, *, is_beyond: bool = False) -> QColor:
+    """Return the colour of the part at `index`, or of what there is no room for of it."""
+    return tinted(colors.card, colors.bad if is_beyond else colors.accent, SHADES[min(index, len(SHADES) - 1)])

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QWidget
 
 from desktop.theme.theme import Theme
+from desktop.widgets.writing_direction import draw_line, mirrored
 
 TEXT_SCALE = 0.95
 BAR_HEIGHT = 0.42
@@ -84,11 +85,15 @@ class Waterfall(QWidget):
             height,
         )
         metrics = painter.fontMetrics()
+
+        def placed(area: QRectF) -> QRectF:
+            return mirrored(area, self.width(), self.layoutDirection())
+
         painter.setPen(QColor(colors.muted))
         shown = metrics.elidedText(row.label, Qt.TextElideMode.ElideRight, int(label.width()))
-        painter.drawText(label, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+        draw_line(painter, placed(label), shown, Qt.AlignmentFlag.AlignLeft)
         painter.setPen(QColor(colors.text))
-        painter.drawText(value, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight, row.text)
+        draw_line(painter, placed(value), row.text, Qt.AlignmentFlag.AlignRight)
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(QColor(colors.accent))
-        painter.drawRoundedRect(bar, 2, 2)
+        painter.drawRoundedRect(placed(bar), 2, 2)

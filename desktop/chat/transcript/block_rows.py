@@ -6,7 +6,6 @@ from abc import ABC, abstractmethod
 
 from desktop.chat.markdown.block import Block, BlockKind, ListItem, Quote
 from desktop.chat.markdown.block_starts import column_alignments, split_row
-from desktop.chat.markdown.direction import runs_right_to_left
 from desktop.chat.markdown.inline import InlineParser
 from desktop.chat.transcript.code_colors import CodeColors
 from desktop.chat.transcript.code_rows import LINES_A_ROW, CodeBlockState, CodeHeaderRow, CodeRow
@@ -15,6 +14,7 @@ from desktop.chat.transcript.prose_row import ProseRow, RuleRow
 from desktop.chat.transcript.row import Row
 from desktop.chat.transcript.table_columns import TableColumns
 from desktop.chat.transcript.table_rows import TableRow, table_cells
+from desktop.widgets.writing_direction import runs_right_to_left
 
 FRAMED = {BlockKind.CODE, BlockKind.TABLE}
 """Blocks that stand in a frame, which needs more room around it than a line of text."""

@@ -9,7 +9,7 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from desktop.chat.markdown.direction import runs_right_to_left
+from desktop.widgets.writing_direction import runs_right_to_left
 from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow
 from desktop.chat.transcript.message_view import REPLY_ACTIONS, MessageAction
 from desktop.chat.transcript.row import TextRow
