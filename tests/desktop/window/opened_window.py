@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -142,8 +142,12 @@ class OpenedWindow:
 
     def workers(self) -> list[psutil.Process]:
         """Return the processes that hold models."""
-        found = psutil.Process().children(recursive=True)
-        return [p for p in found if p.status() != psutil.STATUS_ZOMBIE and "--worker" in p.cmdline()]
+        found = []
+        for process in psutil.Process().children(recursive=True):
+            with suppress(psutil.NoSuchProcess):  # It may end while it is looked at.
+                if process.status() != psutil.STATUS_ZOMBIE and "--worker" in process.cmdline():
+                    found.append(process)
+        return found
 
     @property
     def notice(self) -> str:

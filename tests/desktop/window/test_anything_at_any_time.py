@@ -5,9 +5,12 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import Callable
+from contextlib import suppress
 
+import psutil
 import pytest
 from PySide6.QtCore import Qt
+from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QWidget
 
 from runtime.engine.scripted_engine import Script
@@ -43,11 +46,12 @@ class Person:
         self._window = window
         self._random = random.Random(seed)
         self._sidebar = Sidebar(window)
+        self._model = window.states.settings.settings.default_model
 
     def do_something(self) -> None:
         """Do one thing."""
         things: tuple[Callable[[], None], ...] = (self._send, self._send, self._press, self._press, self._open)
-        self._random.choice((*things, self._escape, self._forget))()
+        self._random.choice((*things, self._escape, self._seldom))()
 
     def pause_s(self) -> float:
         """Return how long to wait until the next thing: mostly not at all, at times for most of a reply."""
@@ -65,7 +69,7 @@ class Person:
             if button.isVisible() and button.isEnabled()
         ]
         if buttons:
-            self._window.click(self._random.choice(buttons).objectName())
+            QTest.mouseClick(self._random.choice(buttons), Qt.MouseButton.LeftButton)
 
     def _open(self) -> None:
         model = self._sidebar.list.model()
@@ -75,9 +79,26 @@ class Person:
     def _escape(self) -> None:
         self._window.press(Qt.Key.Key_Escape)
 
-    def _forget(self) -> None:
-        if self._random.random() < 0.2:
-            self._window.press(Qt.Key.Key_Delete, where=self._sidebar.list)
+    def _seldom(self) -> None:
+        things = (self._delete_chat, self._look_for_something, self._kill_worker, self._unload, self._load)
+        self._random.choice(things)()
+
+    def _delete_chat(self) -> None:
+        self._window.press(Qt.Key.Key_Delete, where=self._sidebar.list)
+
+    def _look_for_something(self) -> None:
+        self._sidebar.search.setText(self._random.choice(("question", "a1", "nothing", "", "")))
+
+    def _kill_worker(self) -> None:
+        for worker in self._window.workers():
+            with suppress(psutil.NoSuchProcess):
+                worker.kill()
+
+    def _unload(self) -> None:
+        self._window.desktop.model_button.unload_requested.emit()
+
+    def _load(self) -> None:
+        self._window.desktop.model_button.load_requested.emit(self._model)
 
 
 @pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.slow) for seed in range(4, 20))])
