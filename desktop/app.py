@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
 
 import qasync
 
@@ -32,10 +33,12 @@ from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
 from desktop.state.installed_state import InstalledState
+from desktop.state.library_start import LibraryStart
 from desktop.state.metrics_state import MetricsState
 from desktop.state.preferences import PreferencesState
 from desktop.state.settings_state import SettingsState
 from desktop.state.storage import Storage
+from desktop.state.usage_state import UsageState
 from desktop.tasks import Tasks
 from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
@@ -44,6 +47,9 @@ from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.library.installed import list_models
 from runtime.store.opening import FILE_NAME, open_store
+
+if TYPE_CHECKING:
+    from desktop.state.library_states import LibraryStates
 
 FRAME_S = 1 / 60
 BACKGROUND_THREADS = 4
@@ -58,6 +64,7 @@ class Desktop:
         self.metrics = MetricsState()
         self.states = make_states(loop, paths, self.metrics)
         self.bandwidth = BandwidthState(self.states.engine, self.metrics, self.states.tasks, parent=self.window)
+        self.usage = UsageState(paths, self.states.engine, self.metrics, self.states.tasks, parent=self.window)
         self.states.preferences.preferences = first_paint.preferences
         theme = self.window.theme
         self.chat_panel = ChatPanel(theme, self.states.chat, self.states.engine, self.metrics, self.states.tasks)
@@ -97,14 +104,21 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
         model, settings = choose_model(name, None, paths)
         return model_to_load(model, settings)
 
+    def make_library() -> LibraryStates:
+        from desktop.state.library_states import make_library_states  # noqa: PLC0415 - most days nobody looks for models
+
+        return make_library_states(paths, engine, metrics, settings, tasks)
+
+    settings = SettingsState(paths.config_file)
     engine = EngineState(make_supervisor(metrics.observe_memory, FRAME_S), choose)
     return States(
         storage=storage,
         tasks=tasks,
         preferences=PreferencesState(storage, tasks),
-        settings=SettingsState(paths.config_file),
+        settings=settings,
         engine=engine,
         installed=InstalledState(lambda: list_models(paths, read_settings(paths.config_file))),
+        library=LibraryStart(make_library, paths.data, paths.models),
         chats=ChatListState(storage),
         chat=ChatState(storage, engine, metrics),
     )

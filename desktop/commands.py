@@ -26,6 +26,7 @@ from runtime.values.errors import FirstTokenError, InternalError, UserFacingErro
 
 if TYPE_CHECKING:
     from desktop.dialogs import Dialogs
+    from runtime.download.status import DownloadStatus
 
 
 class WindowCommands(QObject):
@@ -76,6 +77,7 @@ class WindowCommands(QObject):
         )
         self._model_button.load_requested.connect(lambda name: tasks.start(states.engine.load(name), "load a model"))
         self._model_button.unload_requested.connect(lambda: tasks.start(states.engine.unload(), "unload the model"))
+        self._model_button.find_requested.connect(lambda: self._open_dialogs().open_models())
         self._model_button.menu_about_to_open.connect(
             lambda: tasks.start(states.installed.refresh(), "look for models")
         )
@@ -89,6 +91,7 @@ class WindowCommands(QObject):
         states.chat.message_deleted.connect(self._offer_message_back)
         states.chats.deleted.connect(self._note_deleted_chat)
         self._transfer.exported.connect(self._note_exported)
+        states.library.made.connect(lambda library: library.downloads.finished.connect(self._note_downloaded))
 
     def _commands(self) -> Commands:
         return Commands(
@@ -103,6 +106,7 @@ class WindowCommands(QObject):
             larger_text=lambda: self._change_text_size(1),
             smaller_text=lambda: self._change_text_size(-1),
             usual_text=lambda: self._change_text_size(0),
+            find_models=lambda: self._open_dialogs().open_models(),
             choose_model=self._model_button.open_menu,
             unload_model=self._model_button.unload_requested.emit,
             chat_settings=lambda: self._open_dialogs().open_chat_settings(),
@@ -229,7 +233,23 @@ class WindowCommands(QObject):
 
         if self._dialogs is None:
             self._dialogs = Dialogs(self._states, self._window, self._paths)
+            self._dialogs.load_requested.connect(self._load_and_chat)
         return self._dialogs
+
+    def _load_and_chat(self, name: str) -> None:
+        self._start(self._states.engine.load(name), "load a model")
+        self._window.activateWindow()
+        self._chat_panel.composer.focus()
+
+    def _note_downloaded(self, status: DownloadStatus) -> None:
+        """Put a model that has just been downloaded into the list of models, and offer it."""
+        plan = status.plan
+        self._start(self._states.installed.refresh(), "look for models")
+        self._window.notices.offer(
+            self.tr("{name} in {form} is downloaded.").format(name=plan.repo_id, form=plan.title),
+            self.tr("Load and chat"),
+            lambda: self._load_and_chat(str(self._paths.models / plan.model_path)),
+        )
 
     def _show_load_failure(self, status: EngineStatus) -> None:
         """Say under the model button why a model did not load, until the next one is loading."""

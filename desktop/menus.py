@@ -37,6 +37,7 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     larger_text: Callable[[], None]
     smaller_text: Callable[[], None]
     usual_text: Callable[[], None]
+    find_models: Callable[[], None]
     choose_model: Callable[[], None]
     unload_model: Callable[[], None]
     chat_settings: Callable[[], None]
@@ -138,6 +139,7 @@ def _fill_view(menu: Menu, commands: Commands, window: MainWindow) -> None:
 
 
 def _fill_model(menu: Menu, commands: Commands) -> None:
+    menu.add(tr("Find models…"), "findModelsAction", commands.find_models, "Ctrl+Shift+O")
     menu.add(tr("Choose model"), "chooseModelAction", commands.choose_model, "Ctrl+L")
     menu.add(tr("Unload model"), "unloadModelAction", commands.unload_model)
     menu.add_line()

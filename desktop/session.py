@@ -13,6 +13,7 @@ from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
+from desktop.state.library_start import LibraryStart
 from desktop.state.preferences import PreferencesState
 from desktop.state.remembered import WindowMemory
 from desktop.state.settings_state import SettingsState
@@ -31,6 +32,7 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     settings: SettingsState
     engine: EngineState
     installed: InstalledState
+    library: LibraryStart
     chats: ChatListState
     chat: ChatState
 
@@ -54,6 +56,7 @@ class Session:
         states.tasks.start(self._load_model(), "load the model")
         states.tasks.start(self._restore_chats(), "restore the chats")
         states.tasks.start(states.installed.refresh(), "look for models")
+        states.tasks.start(states.library.go_on(), "go on with the downloads")
         self._chat_panel.composer.focus()
         # What exists now lives as long as the window; leaving it out keeps every later collection short.
         gc.freeze()
@@ -111,6 +114,7 @@ class Session:
         except StoreError as error:
             self._states.tasks.failed.emit(error)
         await states.tasks.close()
+        await states.library.close()
         await states.engine.close()
         await states.storage.close(lambda opened: opened.store.close())
 

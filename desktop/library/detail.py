@@ -80,6 +80,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
         contexts: lengths of the context to judge with, in tokens; none where nothing can be judged.
         context: the chosen one.
         outlook: how it will be here; None if not known.
+        foretells: whether its speed is worth foretelling.
         note: why there is no outlook; empty if there is one.
         is_bad: whether that is a problem.
         download: its download; None if there is none.
@@ -96,6 +97,7 @@ class Detail(msgspec.Struct, frozen=True, kw_only=True):
     contexts: tuple[int, ...] = ()
     context: int = 0
     outlook: Outlook | None = None
+    foretells: bool = True
     note: str = ""
     is_bad: bool = False
     download: DownloadDetail | None = None

@@ -53,7 +53,13 @@ class DetailPane(QScrollArea):
         self._title = QLabel(self._content)
         self._facts = Caption(theme, parent=self._content)
         self._about = QLabel(self._content)
-        self._variants = ModelTable(theme, "variantTable", self.tr("Forms of this model"), self._content)
+        self._variants = ModelTable(
+            theme,
+            "variantTable",
+            self.tr("Forms of this model"),
+            ground=lambda colors: colors.window,
+            parent=self._content,
+        )
         self._note = Caption(theme, parent=self._content)
         self._problem = Caption(theme, tone=Tone.BAD, parent=self._content)
         self._card = Card(theme, self._content)
@@ -143,7 +149,7 @@ class DetailPane(QScrollArea):
         column.addWidget(self._about)
         column.addWidget(self._variants)
         column.addLayout(self._button_row())
-        for part in (self.download, self._note, self._problem, self.memory, self.speed, self._card):
+        for part in (self.download, self._note, self._problem, self._card, self.memory, self.speed):
             column.addWidget(part)
         column.addStretch(1)
 
@@ -173,7 +179,7 @@ class DetailPane(QScrollArea):
     def _show_outlook(self, detail: Detail) -> None:
         outlook = detail.outlook
         self.memory.setVisible(outlook is not None)
-        self.speed.setVisible(outlook is not None)
+        self.speed.setVisible(outlook is not None and detail.foretells)
         if outlook is not None:
             self.memory.show_outlook(outlook, detail.contexts, detail.context)
             self.speed.show_prediction(outlook.prediction)

@@ -60,7 +60,6 @@ def offer_detail(chosen: ChosenOffer, tr: Translate) -> Detail:
     outlook = chosen.outlooks.get(variant.key)
     note, is_bad = _headers_note(chosen, tr)
     limit = variant.spec.context_tokens if variant.spec is not None else model.context_tokens
-    rows = (Fact(tr("Repository"), variant.form.repo_id),)
     return Detail(
         key=model.key,
         title=model.name,
@@ -68,7 +67,6 @@ def offer_detail(chosen: ChosenOffer, tr: Translate) -> Detail:
         about=model.good_at or variant.meaning,
         variants=tuple(_variant_row(one, chosen, tr) for one in model.variants),
         variant=variant.key,
-        rows=rows,
         contexts=contexts_up_to(limit) if outlook is not None else (),
         context=chosen.context_tokens,
         outlook=outlook,
@@ -108,6 +106,7 @@ def installed_detail(
         contexts=contexts_up_to(spec.context_tokens) if spec is not None and outlook is not None else (),
         context=context_tokens,
         outlook=outlook,
+        foretells=not one.model.is_demo,
         note=one.headers.problem,
         is_bad=bool(one.headers.problem),
         actions=_installed_actions(one, tr, deletes=deletes),
@@ -193,6 +192,7 @@ def _variant_row(variant: OfferedVariant, chosen: ChosenOffer, tr: Translate) ->
     outlook = chosen.outlooks.get(variant.key)
     bits = variant.bits_per_weight
     notes = [tr("{bits} bits a weight").format(bits=f"{bits:.2f}")] if bits is not None else []
+    notes.append(variant.form.repo_id.partition("/")[0])
     notes += [tr("terms to accept")] if variant.form.gated else []
     mark = tr("Recommended") if variant.key == chosen.recommended else ""
     return ModelRow(

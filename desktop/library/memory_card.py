@@ -87,6 +87,7 @@ class MemoryCard(Card):
     def _build(self) -> None:
         self._context.setObjectName("contextBox")
         self._context.setAccessibleName(self.tr("Context"))
+        self._context.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToContents)
         self._context.setToolTip(self.tr("Tokens that a chat may hold: the KV cache grows with each of them."))
         self._context_label.setBuddy(self._context)
         self._context.activated.connect(lambda _: self.context_chosen.emit(self._context.currentData()))

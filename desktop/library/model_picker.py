@@ -54,7 +54,7 @@ class ModelPicker(QDialog):
         self._add_folder = self._tool("addFolderButton", self.tr("Add folder…"))
         self._add_file = self._tool("addFileButton", self.tr("Add file…"))
         self._clear = self._tool("clearDoneButton", self.tr("Clear finished"))
-        self._table = ModelTable(theme, "modelTable", self.tr("Models"), self)
+        self._table = ModelTable(theme, "modelTable", self.tr("Models"), parent=self)
         self._detail = DetailPane(theme, self)
         self._split = QSplitter(self)
         self._planner = MemoryPlanner(theme, picking.states.fit, self)
@@ -166,7 +166,7 @@ class ModelPicker(QDialog):
         picking.changed.connect(self._show)
         picking.noted.connect(self._note.show_text)
         picking.token_refused.connect(download.show_token_problem)
-        picking.load_requested.connect(self.load_requested)
+        picking.load_requested.connect(self._load)
         picking.removal_to_confirm.connect(self._ask_removal)
         self._tabs.currentChanged.connect(lambda _: self._show_page())
         self._filters.changed.connect(picking.want)
@@ -214,6 +214,11 @@ class ModelPicker(QDialog):
             return
         picking.settle(self._table.show_rows(picking.rows(), picking.chosen))
         self._detail.show_detail(picking.detail())
+
+    def _load(self, name: str) -> None:
+        """Give way to the chat."""
+        self.close()
+        self.load_requested.emit(name)
 
     def _ask_removal(self, one: LibraryModel) -> None:
         question = self.tr("Delete {name}? Its files are removed from this machine; that frees {size}.")

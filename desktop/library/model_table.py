@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QSize, Qt, Signal
 from PySide6.QtGui import QColor, QPalette, QResizeEvent
@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFrame, QListView, QWidget
 from desktop.library.row_model import Index, RowModel
 from desktop.library.row_painter import RowPainter
 from desktop.library.rows import ModelRow, Row
+from desktop.theme.colors import Colors
 from desktop.theme.theme import Theme
 from desktop.widgets.slim_scroll_bar import slim_down
 
@@ -18,7 +19,9 @@ FRAME_PX = 8
 
 
 class ModelTable(QListView):
-    """Keeps what is chosen while rows come and go. `name` is the objectName, `label` its accessible name.
+    """Keeps what is chosen while rows come and go.
+
+    `name` is the objectName, `label` its accessible name, `ground` the colour that the list lies on.
 
     Signals:
         chosen: the user chose a model; carries its key.
@@ -28,8 +31,17 @@ class ModelTable(QListView):
     chosen = Signal(str)
     acted = Signal(str)
 
-    def __init__(self, theme: Theme, name: str, label: str, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        name: str,
+        label: str,
+        *,
+        ground: Callable[[Colors], str] = lambda colors: colors.page,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
+        self._ground = ground
         self._model = RowModel(self)
         self._painter = RowPainter(theme, self)
         self._is_filling = False
@@ -48,7 +60,7 @@ class ModelTable(QListView):
         """Take other colours and fonts."""
         self._painter.apply_theme(theme)
         palette = self.palette()
-        palette.setColor(QPalette.ColorRole.Base, QColor(theme.colors.page))
+        palette.setColor(QPalette.ColorRole.Base, QColor(self._ground(theme.colors)))
         self.setPalette(palette)
         self.setFont(theme.fonts.text())
         self.scheduleDelayedItemsLayout()

@@ -96,7 +96,7 @@ def find_rows(
     rows: list[Row] = []
     if best:
         rows.append(HeadingRow(tr("Recommended for this machine")))
-        rows += [_offer_row(model, fit, tr, recommended[model.key], mark=tr("Recommended")) for model in best]
+        rows += [_offer_row(model, fit, tr, recommended[model.key]) for model in best]
     if others:
         rows.append(HeadingRow(tr("More from the curated list") if best else tr("Curated list")))
         rows += [_offer_row(model, fit, tr) for model in _best_first(others, fit)]
@@ -151,9 +151,7 @@ def _hub_rows(found: Sequence[OfferedModel], answer: Answer, fit: FitState, tr: 
             assert_never(answer)
 
 
-def _offer_row(
-    model: OfferedModel, fit: FitState, tr: Translate, variant: OfferedVariant | None = None, mark: str = ""
-) -> ModelRow:
+def _offer_row(model: OfferedModel, fit: FitState, tr: Translate, variant: OfferedVariant | None = None) -> ModelRow:
     suggested = variant or fit.best_variant(model)
     outlook = fit.outlook(suggested)
     return ModelRow(
@@ -163,7 +161,6 @@ def _offer_row(
         about=model.good_at,
         size=_size_text(suggested) if model.origin is Origin.CATALOG else "",
         verdict=outlook.judgement.verdict if outlook is not None else None,
-        mark=mark,
     )
 
 

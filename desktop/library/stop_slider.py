@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Qt, Signal
+from PySide6.QtCore import Signal
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSlider, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from desktop.theme.theme import Theme
+from desktop.widgets.slider import Slider
 
 GAP_PX = 2
 
@@ -29,7 +30,7 @@ class StopSlider(QWidget):
         self._texts = tuple(texts)
         self._label = QLabel(label, self)
         self._value = QLabel(self)
-        self._slider = QSlider(Qt.Orientation.Horizontal, self)
+        self._slider = Slider(theme, self)
         self._slider.setObjectName(name)
         self._slider.setAccessibleName(label)
         self._slider.setRange(0, len(self._texts) - 1)
@@ -52,6 +53,7 @@ class StopSlider(QWidget):
         """Take other colours and fonts."""
         self._label.setFont(theme.fonts.text(0.95))
         self._value.setFont(theme.fonts.text(0.95, weight=QFont.Weight.DemiBold))
+        self._slider.apply_theme(theme)
         palette = self._label.palette()
         palette.setColor(QPalette.ColorRole.WindowText, QColor(theme.colors.muted))
         self._label.setPalette(palette)

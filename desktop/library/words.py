@@ -39,7 +39,7 @@ def model_facts(model: OfferedModel, tr: Translate) -> str:
         facts.insert(0, model.publisher or tr("publisher not stated"))
         facts.append(tr("{count} downloads").format(count=count_text(model.downloads)))
     elif model.context_tokens is not None:
-        facts.append(tr("{count} tokens").format(count=f"{model.context_tokens:,}"))
+        facts.append(tr("{count} tokens of context").format(count=count_text(model.context_tokens)))
     return " · ".join(facts)
 
 

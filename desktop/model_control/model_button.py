@@ -25,11 +25,13 @@ class ModelButton(QAbstractButton):
     """Shows the engine's status; a click opens the menu of models.
 
     Signals:
+        find_requested: the user wants more models than there are here.
         load_requested: the user chose this model (a name or a path).
         unload_requested: the user wants the memory back.
         menu_about_to_open: the list of models should be fresh.
     """
 
+    find_requested = Signal()
     load_requested = Signal(str)
     unload_requested = Signal()
     menu_about_to_open = Signal()
@@ -86,6 +88,7 @@ class ModelButton(QAbstractButton):
         for number, choice in enumerate(self._installed.choices, start=1):
             self._add_choice(menu, choice, f"loadModelAction{number}")
         menu.addSeparator()
+        menu.addAction(self.tr("Find models…"), self.find_requested.emit).setObjectName("findModelsMenuAction")
         menu.addAction(self.tr("Open model file…"), self._choose_file).setObjectName("openModelFileAction")
         menu.addAction(self.tr("Open model folder…"), self._choose_folder).setObjectName("openModelFolderAction")
         menu.addSeparator()

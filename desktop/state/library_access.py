@@ -6,9 +6,11 @@ Nothing is asked for before it is needed: a system may want the user's leave bef
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from runtime.hub.access import DEFAULT_ENDPOINT, HubAccess, Token, hub_access
 from runtime.values.errors import KeychainError, UserFacingError
@@ -38,6 +40,7 @@ class LibraryAccess:
         self._guard = Lock()
         self._token: Token | None = None
         self._has_looked = False
+        self._transports: WeakSet[HubTransport] = WeakSet()
 
     @property
     def endpoint(self) -> str:
@@ -74,7 +77,20 @@ class LibraryAccess:
         """
         from runtime.hub.transport import HubTransport  # noqa: PLC0415 - only downloads need it
 
-        return HubTransport(self.current())
+        transport = HubTransport(self.current())
+        with self._guard:
+            self._transports.add(transport)
+        return transport
+
+    def interrupt(self) -> None:
+        """Make everything that waits for the Hub fail soon: the app is being closed. Does not block."""
+        with self._guard:
+            transports = list(self._transports)
+        for transport in transports:
+            transport.interrupt()
+        api = sys.modules.get("runtime.hub.api")
+        if api is not None:
+            api.close_connections()
 
     def keep(self, text: str) -> None:
         """Keep the token that was typed in the keychain, and use it from now on.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Sequence
 from pathlib import Path
 
 from PySide6.QtCore import QObject, Signal
@@ -30,7 +30,7 @@ class CatalogState(QObject):
         self.models: tuple[OfferedModel, ...] = ()
         self.problem: UserFacingError | None = None
 
-    async def load(self, formats: Collection[ModelFormat]) -> None:
+    async def load(self, formats: Sequence[ModelFormat]) -> None:
         """Read the list, unless that was done; what prevents it is in `problem`."""
         try:
             if self._catalog is None:

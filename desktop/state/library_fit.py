@@ -20,7 +20,7 @@ from runtime.library.spec import ModelSpec
 from runtime.library.verdict import USUAL_CONTEXT_TOKENS, Judgement, MemoryBudget, Verdict, judge, memory_budget
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.memory_reads import DecodeReads
-from runtime.values.model import ModelFormat
+from runtime.values.model import EngineName, ModelFormat
 
 MOST_RECOMMENDED = 3
 
@@ -31,7 +31,7 @@ class Machine(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         device: the machine.
         budget: memory that a model can have.
-        histories: for each format that runs here, what is known of its engine's speed.
+        histories: for each format that runs here, what is known of its engine's speed; the best format comes first.
     """
 
     device: DeviceInfo
@@ -73,9 +73,9 @@ class FitState(QObject):
         self._outlooks: dict[int, tuple[ModelSpec, Outlook]] = {}
 
     @property
-    def formats(self) -> frozenset[ModelFormat]:
-        """The formats that run here; none before `refresh`."""
-        return frozenset(self.machine.histories) if self.machine is not None else frozenset()
+    def formats(self) -> tuple[ModelFormat, ...]:
+        """The formats that run here, the one that suits this machine best first; none before `refresh`."""
+        return tuple(self.machine.histories) if self.machine is not None else ()
 
     async def refresh(self, settings: Settings) -> None:
         """Look at the machine as it is now."""
@@ -113,7 +113,7 @@ class FitState(QObject):
             fitting = [one for one, outlook in judged if outlook is not None and outlook.judgement.verdict is verdict]
             usual = [one for one in fitting if one.form.scheme.bits <= 4] or fitting
             if usual:
-                return max(usual, key=lambda one: one.preference)
+                return max(usual, key=self._rank)
         return model.variants[0]
 
     def recommended(self, models: Iterable[OfferedModel]) -> dict[str, OfferedVariant]:
@@ -125,9 +125,14 @@ class FitState(QObject):
         for model in models:
             fine = [one for one in model.variants if (outlook := self.outlook(one)) and outlook.is_comfortable]
             if fine:
-                best.append((model, max(fine, key=lambda one: one.preference)))
+                best.append((model, max(fine, key=self._rank)))
         best.sort(key=lambda pair: pair[1].preference, reverse=True)
         return {model.key: variant for model, variant in best[:MOST_RECOMMENDED]}
+
+    def _rank(self, variant: OfferedVariant) -> tuple[int, int, float]:
+        """Return the key that orders variants that fit equally well: by size, by format, by bits."""
+        parameters, bits = variant.preference
+        return parameters, -self.formats.index(variant.form.format), bits
 
     def _worked_out(
         self, spec: ModelSpec, reads: DecodeReads | None, active_parameters: int | None, machine: Machine
@@ -143,7 +148,8 @@ class FitState(QObject):
 
 def _look(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
     device = read_device()
-    engines = engine_platform(device, settings, process_environment()).installed
+    platform = engine_platform(device, settings, process_environment())
+    engines = sorted(platform.installed, key=lambda engine: (engine is EngineName.MLX) is not platform.prefers_mlx)
     histories = {FORMAT_OF[engine]: read_history(paths, device, engine) for engine in engines}
     working_set = next((one.working_set_bytes for one in histories.values() if one.working_set_bytes), None)
     device = msgspec.structs.replace(device, recommended_working_set_bytes=working_set)

@@ -5,7 +5,7 @@ The curated list and the Hub say different things of a model; here they look the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from pathlib import PurePosixPath
 
@@ -115,20 +115,23 @@ class OfferedModel(msgspec.Struct, frozen=True, kw_only=True):
     variants: tuple[OfferedVariant, ...]
 
 
-def catalog_offers(catalog: Catalog, formats: Collection[ModelFormat]) -> tuple[OfferedModel, ...]:
-    """Return the models of the curated list that can be had in one of `formats`, the smallest first."""
+def catalog_offers(catalog: Catalog, formats: Sequence[ModelFormat]) -> tuple[OfferedModel, ...]:
+    """Return the models of the curated list that can be had in one of `formats`, the smallest first.
+
+    Of the formats, the one that suits this machine best comes first.
+    """
     offers = (_catalog_offer(model, formats) for model in catalog.models)
     return tuple(offer for offer in offers if offer.variants)
 
 
-def hub_offers(models: Iterable[HubModel], formats: Collection[ModelFormat]) -> tuple[OfferedModel, ...]:
-    """Return what a search found, as far as it can be had in one of `formats`."""
+def hub_offers(models: Iterable[HubModel], formats: Sequence[ModelFormat]) -> tuple[OfferedModel, ...]:
+    """Return what a search found, as far as it can be had in one of `formats`, the best of which comes first."""
     offers = (_hub_offer(model, formats) for model in models)
     return tuple(offer for offer in offers if offer.variants)
 
 
-def _catalog_offer(model: CatalogModel, formats: Collection[ModelFormat]) -> OfferedModel:
-    there = (variant for variant in model.variants if variant.format in formats)
+def _catalog_offer(model: CatalogModel, formats: Sequence[ModelFormat]) -> OfferedModel:
+    there = [variant for one in formats for variant in model.variants if variant.format is one]
     is_sparse = model.active_parameters < model.parameters
     return OfferedModel(
         key=f"{Origin.CATALOG}:{model.id}",
@@ -164,7 +167,7 @@ def _catalog_variant(model: CatalogModel, variant: CatalogVariant) -> OfferedVar
     )
 
 
-def _hub_offer(model: HubModel, formats: Collection[ModelFormat]) -> OfferedModel:
+def _hub_offer(model: HubModel, formats: Sequence[ModelFormat]) -> OfferedModel:
     variants = [_hub_variant(model, form) for form in model.variants if form.format in formats]
     name = model.base_model or f"{model.publisher or ''}/{model.name}"
     return OfferedModel(
@@ -175,7 +178,7 @@ def _hub_offer(model: HubModel, formats: Collection[ModelFormat]) -> OfferedMode
         parameters=model.parameters,
         license=model.license or "",
         downloads=model.downloads,
-        variants=tuple(sorted(variants, key=_usual_first)),
+        variants=tuple(sorted(variants, key=lambda one: (formats.index(one.form.format), _usual_first(one)))),
     )
 
 
@@ -188,11 +191,11 @@ def _hub_variant(model: HubModel, form: HubVariant) -> OfferedVariant:
     )
 
 
-def _usual_first(variant: OfferedVariant) -> tuple[bool, bool, int, str]:
+def _usual_first(variant: OfferedVariant) -> tuple[bool, int, str]:
     """Return the key that puts what most people choose first: INT4, INT8, Q4_K_M, Q8_0, then by width."""
     scheme = variant.form.scheme
     usual = scheme.title in {"INT4", "INT8", "Q4_K_M", "Q8_0", "MXFP4"}
-    return variant.form.format is not ModelFormat.MLX, not usual, scheme.bits, scheme.title
+    return not usual, scheme.bits, scheme.title
 
 
 def model_place(form: HubVariant) -> PurePosixPath:

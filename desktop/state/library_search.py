@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -52,7 +52,7 @@ class HubSearchState(QObject):
     def __init__(
         self,
         access: LibraryAccess,
-        formats: Callable[[], Collection[ModelFormat]],
+        formats: Callable[[], Sequence[ModelFormat]],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
@@ -88,7 +88,7 @@ class HubSearchState(QObject):
     def _search(self, wanted: Wanted) -> tuple[OfferedModel, ...]:
         from runtime.hub.search import HubQuery, search  # noqa: PLC0415 - half a second, off the window's thread
 
-        formats = tuple(sorted(self._formats()))
+        formats = tuple(self._formats())
         query = HubQuery(
             text=wanted.text,
             formats=formats,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QObject, Signal
+
 if TYPE_CHECKING:
     from desktop.state.library_states import LibraryStates
 
@@ -16,11 +18,20 @@ QUEUE_FILE_NAME = "downloads.json"
 DOWNLOADS_FOLDER = ".downloads"
 
 
-class LibraryStart:
-    """Makes the states once."""
+class LibraryStart(QObject):
+    """Makes the states once.
 
-    def __init__(self, make: Callable[[], LibraryStates], data: Path, models: Path) -> None:
+    Signals:
+        made: they are there; carries them.
+    """
+
+    made = Signal(object)
+
+    def __init__(
+        self, make: Callable[[], LibraryStates], data: Path, models: Path, parent: QObject | None = None
+    ) -> None:
         """Take how to make them, and the folders of the queue and the models."""
+        super().__init__(parent)
         self._make = make
         self._signs = (data / QUEUE_FILE_NAME, models / DOWNLOADS_FOLDER)
         self._states: LibraryStates | None = None
@@ -30,6 +41,7 @@ class LibraryStart:
         """Everything the picker knows."""
         if self._states is None:
             self._states = self._make()
+            self.made.emit(self._states)
         return self._states
 
     async def go_on(self, quiet_s: float = QUIET_S) -> None:
@@ -45,4 +57,4 @@ class LibraryStart:
     async def close(self) -> None:
         """Stop what is under way; it goes on at the next start."""
         if self._states is not None:
-            await self._states.downloads.close()
+            await self._states.close()

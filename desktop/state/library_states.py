@@ -36,6 +36,11 @@ class LibraryStates(msgspec.Struct, frozen=True, kw_only=True):
     library: LibraryState
     downloads: DownloadsState
 
+    async def close(self) -> None:
+        """Stop what is under way; downloads go on at the next start."""
+        self.access.interrupt()
+        await self.downloads.close()
+
 
 def make_library_states(
     paths: AppPaths, engine: EngineState, metrics: MetricsState, settings: SettingsState, tasks: Tasks
