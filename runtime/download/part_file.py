@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from runtime.download.plan import PlannedFile
+from runtime.download.running_hash import RunningHash
 from runtime.library.defects import shown
 from runtime.values.errors import DownloadError
 
@@ -40,6 +41,8 @@ class PartFile:
         self._path = path
         self._part = path.with_name(path.name + PART_SUFFIX)
         self._file = file
+        self._hash = self._fresh_hash()
+        self.length = 0
         with disk_errors(self._part):
             self._part.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
@@ -47,8 +50,6 @@ class PartFile:
         if not stat.S_ISREG(status.st_mode):
             self.close()
             raise DownloadError(f"{shown(self._part)} is no file.", "Remove it, then try again.")
-        self._hash = self._fresh_hash()
-        self.length = 0
 
     def check(self, go_on: Callable[[], bool]) -> None:
         """Read and hash what is here, as long as `go_on` says so.
@@ -75,13 +76,13 @@ class PartFile:
             raise WrongContentError(
                 f"{shown(self._file.target)} is longer than the Hub says.", "Try again later, or choose another model."
             )
-        view = memoryview(data)
+        place = self.length
         with disk_errors(self._part):
-            while view:
-                written = os.write(self._descriptor, view)
-                self._hash.update(view[:written])
-                self.length += written
-                view = view[written:]
+            try:
+                while self.length < place + len(data):
+                    self.length += os.write(self._descriptor, memoryview(data)[self.length - place :])
+            finally:
+                self._hash.update(data[: self.length - place])
 
     def restart(self) -> None:
         """Drop all that is here.
@@ -92,6 +93,7 @@ class PartFile:
         with disk_errors(self._part):
             os.ftruncate(self._descriptor, 0)
             os.lseek(self._descriptor, 0, os.SEEK_SET)
+        self._hash.close()
         self._hash = self._fresh_hash()
         self.length = 0
 
@@ -121,14 +123,15 @@ class PartFile:
 
     def close(self) -> None:
         """Close the file; what is here stays. Idempotent."""
+        self._hash.close()
         descriptor, self._descriptor = self._descriptor, -1
         if descriptor >= 0:
             os.close(descriptor)
 
-    def _fresh_hash(self) -> hashlib._Hash:
+    def _fresh_hash(self) -> RunningHash:
         if self._file.sha256:
-            return hashlib.sha256()
-        return hashlib.sha1(b"blob %d\0" % self._file.size_bytes, usedforsecurity=False)  # git's way
+            return RunningHash(hashlib.sha256())
+        return RunningHash(hashlib.sha1(b"blob %d\0" % self._file.size_bytes, usedforsecurity=False))  # git's way
 
 
 @contextmanager
