@@ -208,7 +208,7 @@ def _mlx_variant(repo: HubRepo) -> HubVariant:
     if scheme.bits == 0:
         scheme = _counted_scheme(repo, scheme)
     size = sum(count * ELEMENT_BITS.get(kind, 16) // 8 for kind, count in repo.stored.items()) or None
-    parameters = _unpacked(repo.stored, scheme.bits)
+    parameters = None if scheme.rest else _unpacked(repo.stored, scheme.bits)
     return HubVariant(
         repo_id=repo.repo_id,
         format=ModelFormat.MLX,

@@ -127,7 +127,7 @@ def test_same_names_of_different_publishers_stay_apart(hub: HubServer, api: HubA
 def test_quantizations_are_named_for_what_they_are(hub: HubServer, api: HubApi) -> None:
     base = "openai/gpt-oss-20b"
     hub.host(
-        mlx_listing("mlx-community/gpt-oss-20b-MXFP4-Q8", base),
+        mlx_listing("mlx-community/gpt-oss-20b-MXFP4-Q8", base, stored={"U32": 2_600_000_000, "U8": 600_000_000}),
         mlx_listing("mlx-community/gpt-oss-20b-nvfp4", base),
         mlx_listing("mlx-community/gpt-oss-20b-mixed-4-6bit", base),
         mlx_listing("mlx-community/gpt-oss-20b-GPTQ-Int4", base),
@@ -136,6 +136,9 @@ def test_quantizations_are_named_for_what_they_are(hub: HubServer, api: HubApi) 
 
     (model,) = search(api, HubQuery(text="gpt-oss"))
 
+    mixed = model.variant("MXFP4 + INT8", ModelFormat.MLX)
+    assert mixed is not None
+    assert mixed.bits_per_weight == pytest.approx((2.6e9 * 4 + 0.6e9) * 8 / 20e9)
     assert set(titles(model, ModelFormat.MLX)) == {"MXFP4 + INT8", "NVFP4", "INT4 mixed", "INT4 (GPTQ)", "INT5"}
 
 
