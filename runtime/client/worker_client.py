@@ -153,7 +153,9 @@ class WorkerClient:
         client._child = start_child(client._receive, client._note_exit)
         client._child.send(Hello(PROTOCOL_VERSION))
         try:
-            await asyncio.wait_for(client._shake_hands(), HANDSHAKE_TIMEOUT_S)
+            # Not `wait_for`: in Python 3.11 that forgets a cancellation which comes together with the result.
+            async with asyncio.timeout(HANDSHAKE_TIMEOUT_S):
+                await client._shake_hands()
         except TimeoutError as error:
             await client.close()
             raise WorkerLostError("The worker did not start within a minute.", "Try again.") from error
@@ -226,7 +228,8 @@ class WorkerClient:
         """See `EngineClient.close`."""
         if self._child is None:
             return
-        await asyncio.to_thread(self._child.stop)
+        # Whoever gives up waiting does not give up the end of the process.
+        await asyncio.shield(asyncio.to_thread(self._child.stop))
         await self._gone.wait()
 
     def _running_child(self) -> Child:

@@ -30,8 +30,8 @@ from runtime.values.generation import (
 )
 from runtime.values.model import EngineName, LoadOptions
 from runtime.values.prompt import TextPrompt
-from runtime.worker.child import WorkerChild
-from runtime.worker.protocol import PROTOCOL_VERSION, Ready
+from runtime.worker.child import WorkerChild, WorkerExit
+from runtime.worker.protocol import PROTOCOL_VERSION, FromWorker, Ready
 from tests.runtime.client.scripted_worker import ask, scripted_model, start_child, worker
 
 QUICK = Script(replies=(tuple("Hello, world"),), prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
@@ -237,6 +237,27 @@ async def test_a_worker_that_cannot_be_understood_is_given_up(line: str) -> None
     with pytest.raises(WorkerLostError) as caught:
         await asyncio.wait_for(WorkerClient.start(speaking(line)), 20)
     assert "not understood" in caught.value.detail
+
+
+async def test_giving_up_in_the_very_moment_a_worker_is_ready_ends_it() -> None:
+    pids: list[int] = []
+
+    def start_and_give_up(
+        on_messages: Callable[[list[FromWorker]], None], on_exit: Callable[[WorkerExit], None]
+    ) -> WorkerChild:
+        def pass_on_and_cancel(messages: list[FromWorker]) -> None:
+            on_messages(messages)
+            loop.call_soon_threadsafe(starting.cancel)
+
+        child = start_child(pass_on_and_cancel, on_exit)
+        pids.append(child.pid)
+        return child
+
+    loop = asyncio.get_running_loop()
+    starting = asyncio.create_task(WorkerClient.start(start_and_give_up))
+    with pytest.raises(asyncio.CancelledError):
+        await starting
+    assert not psutil.pid_exists(pids[0])
 
 
 async def test_closing_twice_and_closing_a_dead_worker_are_fine() -> None:
