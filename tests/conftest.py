@@ -97,8 +97,8 @@ def _end(processes: list[psutil.Process]) -> None:
 
 
 def _lasting_threads() -> list[threading.Thread]:
-    """Return the threads that keep the interpreter from ending."""
-    return [thread for thread in threading.enumerate() if not thread.daemon]
+    """Return the threads that keep the interpreter from ending, but for pytest-timeout's own."""
+    return [one for one in threading.enumerate() if not one.daemon and not one.name.startswith("pytest_timeout")]
 
 
 def _child_processes() -> list[psutil.Process]:
