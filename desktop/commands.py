@@ -26,6 +26,7 @@ from runtime.values.errors import FirstTokenError, InternalError, UserFacingErro
 
 if TYPE_CHECKING:
     from desktop.dialogs import Dialogs
+    from desktop.library.model_picker import ModelPicker
     from runtime.download.status import DownloadStatus
 
 
@@ -49,6 +50,7 @@ class WindowCommands(QObject):
         self._model_button = model_button
         self._paths = paths
         self._dialogs: Dialogs | None = None
+        self._picker: ModelPicker | None = None
         self._load_failure = ""
         self._transfer = TransferState(states.storage, states.chats, self)
         self._connect_panels()
@@ -59,6 +61,8 @@ class WindowCommands(QObject):
         """Dress the dialogs that are open."""
         if self._dialogs is not None:
             self._dialogs.apply_theme(theme)
+        if self._picker is not None:
+            self._picker.apply_theme(theme)
 
     def _connect_panels(self) -> None:
         tasks, states = self._states.tasks, self._states
@@ -77,7 +81,7 @@ class WindowCommands(QObject):
         )
         self._model_button.load_requested.connect(lambda name: tasks.start(states.engine.load(name), "load a model"))
         self._model_button.unload_requested.connect(lambda: tasks.start(states.engine.unload(), "unload the model"))
-        self._model_button.find_requested.connect(lambda: self._open_dialogs().open_models())
+        self._model_button.find_requested.connect(self._open_models)
         self._model_button.menu_about_to_open.connect(
             lambda: tasks.start(states.installed.refresh(), "look for models")
         )
@@ -106,7 +110,7 @@ class WindowCommands(QObject):
             larger_text=lambda: self._change_text_size(1),
             smaller_text=lambda: self._change_text_size(-1),
             usual_text=lambda: self._change_text_size(0),
-            find_models=lambda: self._open_dialogs().open_models(),
+            find_models=self._open_models,
             choose_model=self._model_button.open_menu,
             unload_model=self._model_button.unload_requested.emit,
             chat_settings=lambda: self._open_dialogs().open_chat_settings(),
@@ -233,8 +237,18 @@ class WindowCommands(QObject):
 
         if self._dialogs is None:
             self._dialogs = Dialogs(self._states, self._window, self._paths)
-            self._dialogs.load_requested.connect(self._load_and_chat)
         return self._dialogs
+
+    def _open_models(self) -> None:
+        from desktop.library.model_picker import ModelPicker  # noqa: PLC0415 - as with the dialogs
+        from desktop.library.picking import Picking  # noqa: PLC0415 - likewise
+
+        if self._picker is None:
+            states = self._states
+            picking = Picking(states.library.states, states.settings, states.tasks, self)
+            self._picker = ModelPicker(self._window.theme, picking, self._window)
+            self._picker.load_requested.connect(self._load_and_chat)
+        self._picker.present()
 
     def _load_and_chat(self, name: str) -> None:
         self._start(self._states.engine.load(name), "load a model")

@@ -1,4 +1,4 @@
-"""The dialogs that the menus open: settings, a chat's own settings, the model picker, and what this app is.
+"""The dialogs that the menus open: settings, a chat's own settings, and what this app is.
 
 Imported when the first of them is opened: most days none is.
 """
@@ -6,9 +6,8 @@ Imported when the first of them is opened: most days none is.
 from __future__ import annotations
 
 from importlib.metadata import version
-from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
 from desktop.main_window import MainWindow
@@ -22,18 +21,9 @@ from desktop.state.chat_settings_state import ChatSettingsState
 from desktop.theme.theme import Theme
 from runtime.config.paths import AppPaths
 
-if TYPE_CHECKING:
-    from desktop.library.model_picker import ModelPicker
-
 
 class Dialogs(QObject):
-    """Opens them over the window; each at most once.
-
-    Signals:
-        load_requested: the user chose a model to chat with; carries its name or path.
-    """
-
-    load_requested = Signal(str)
+    """Opens them over the window; each at most once."""
 
     def __init__(self, states: States, window: MainWindow, paths: AppPaths) -> None:
         super().__init__(window)
@@ -41,15 +31,12 @@ class Dialogs(QObject):
         self._window = window
         self._paths = paths
         self._settings: SettingsDialog | None = None
-        self._models: ModelPicker | None = None
         self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
 
     def apply_theme(self, theme: Theme) -> None:
         """Dress what is open."""
         if self._settings is not None:
             self._settings.apply_theme(theme)
-        if self._models is not None:
-            self._models.apply_theme(theme)
 
     def open_settings(self) -> None:
         """Show the preferences."""
@@ -64,18 +51,6 @@ class Dialogs(QObject):
                 self._window,
             )
         self._settings.present()
-
-    def open_models(self) -> None:
-        """Show the model picker."""
-        if self._models is None:
-            from desktop.library.model_picker import ModelPicker  # noqa: PLC0415 - who opens the settings needs none
-            from desktop.library.picking import Picking  # noqa: PLC0415 - of it
-
-            states = self._states
-            picking = Picking(states.library.states, states.settings, states.tasks, self)
-            self._models = ModelPicker(self._window.theme, picking, self._window)
-            self._models.load_requested.connect(self.load_requested)
-        self._models.present()
 
     def open_chat_settings(self) -> None:
         """Show the system prompt and the sampling of the open chat."""

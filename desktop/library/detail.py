@@ -47,7 +47,7 @@ class DownloadDetail(msgspec.Struct, frozen=True, kw_only=True):
         is_stalled: whether bytes should come and do not.
         can_pause: whether it can be paused.
         can_resume: whether it is paused and can go on.
-        can_retry: whether it failed and can be tried again.
+        can_retry: whether it failed, or waits after a failure, and can be tried again now.
         can_remove: whether it can be given up.
         asks_token: whether an access token may help.
         page: where the terms of its publisher are accepted; empty unless that is what it takes.

@@ -169,7 +169,7 @@ def _queued(status: DownloadStatus, page: str, tr: Translate) -> DownloadDetail 
         is_stalled=status.is_stalled or state is DownloadState.WAITING,
         can_pause=state.is_active or state is DownloadState.QUEUED,
         can_resume=state is DownloadState.PAUSED,
-        can_retry=state is DownloadState.FAILED,
+        can_retry=state is DownloadState.WAITING or state is DownloadState.FAILED,
         can_remove=state is not DownloadState.DONE,
     )
 

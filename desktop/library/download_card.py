@@ -70,7 +70,8 @@ class DownloadCard(Card):
 
     Signals:
         pause_requested: the user wants it to stop for now; carries what the queue calls it.
-        resume_requested: the user wants it to go on, or tried again; carries the same, or nothing if it never began.
+        resume_requested: the user wants it to go on; carries the same.
+        retry_requested: the user wants it tried again now; carries the same, or nothing if it never began.
         remove_requested: the user gives it up; carries the same.
         token_entered: the user typed an access token.
         page_requested: the user wants to see the page where terms are accepted; carries its address.
@@ -78,6 +79,7 @@ class DownloadCard(Card):
 
     pause_requested = Signal(str)
     resume_requested = Signal(str)
+    retry_requested = Signal(str)
     remove_requested = Signal(str)
     token_entered = Signal(str)
     page_requested = Signal(str)
@@ -90,6 +92,7 @@ class DownloadCard(Card):
         self._error = Caption(theme, tone=Tone.BAD, parent=self)
         self._token = TokenForm(theme, self)
         self._pause = QPushButton(self.tr("Pause"), self)
+        self._retry = QPushButton(self.tr("Retry"), self)
         self._remove = QPushButton(self.tr("Give up"), self)
         self._build()
 
@@ -111,6 +114,7 @@ class DownloadCard(Card):
         self._token.setVisible(download.asks_token)
         self._token.show_page(download.page)
         self._name_button(download)
+        self._retry.setVisible(download.can_retry)
         self._remove.setVisible(download.can_remove)
 
     def show_token_problem(self, text: str) -> None:
@@ -121,40 +125,42 @@ class DownloadCard(Card):
         self._words.setObjectName("downloadStatus")
         self._error.setObjectName("downloadError")
         self._pause.setObjectName("pauseButton")
+        self._retry.setObjectName("retryDownloadButton")
+        self._retry.setToolTip(self.tr("Try again now; what is here is not fetched again"))
         self._remove.setObjectName("removeDownloadButton")
-        self._remove.setAccessibleName(self._remove.text())
         self._remove.setToolTip(self.tr("Stop the download and delete what is here of it"))
-        for button in (self._pause, self._remove):
-            button.setAutoDefault(False)
         buttons = QHBoxLayout()
-        buttons.addWidget(self._pause)
-        buttons.addWidget(self._remove)
+        for button in (self._pause, self._retry, self._remove):
+            button.setAccessibleName(button.text())
+            button.setAutoDefault(False)
+            buttons.addWidget(button)
         buttons.addStretch(1)
         for part in (self._words, self._progress, self._error, self._token):
             self.body.addWidget(part)
         self.body.addLayout(buttons)
         self._pause.clicked.connect(self._press)
-        self._remove.clicked.connect(lambda: self.remove_requested.emit(self._shown.key if self._shown else ""))
+        self._retry.clicked.connect(lambda: self.retry_requested.emit(self._key))
+        self._remove.clicked.connect(lambda: self.remove_requested.emit(self._key))
         self._token.entered.connect(self.token_entered)
         self._token.page_requested.connect(self.page_requested)
 
     def _name_button(self, download: DownloadDetail) -> None:
-        """Give the one button the name of what it does now."""
-        if download.can_retry:
-            text, tip = self.tr("Retry"), self.tr("Try again; what is here is not fetched again")
-        elif download.can_resume:
+        """Give the button the name of what it does now."""
+        if download.can_resume:
             text, tip = self.tr("Resume"), self.tr("Go on with the download")
         else:
             text, tip = self.tr("Pause"), self.tr("Stop for now; what is here stays")
         self._pause.setText(text)
         self._pause.setAccessibleName(text)
         self._pause.setToolTip(tip)
-        self._pause.setVisible(download.can_pause or download.can_resume or download.can_retry)
+        self._pause.setVisible(download.can_pause or download.can_resume)
+
+    @property
+    def _key(self) -> str:
+        return self._shown.key if self._shown is not None else ""
 
     def _press(self) -> None:
-        if self._shown is None:
-            return
-        if self._shown.can_pause:
-            self.pause_requested.emit(self._shown.key)
+        if self._shown is not None and self._shown.can_pause:
+            self.pause_requested.emit(self._key)
         else:
-            self.resume_requested.emit(self._shown.key)
+            self.resume_requested.emit(self._key)

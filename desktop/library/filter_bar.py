@@ -49,7 +49,7 @@ class FilterBar(QWidget):
             size=self._size.currentData(),
             scheme=self._scheme.currentData(),
             license=self._license.currentData(),
-            order=self._order.currentData(),
+            order=Order(self._order.currentData()),  # Qt gives back the text alone
         )
 
     def focus(self) -> None:

@@ -178,6 +178,7 @@ class ModelPicker(QDialog):
         self._detail.memory.context_chosen.connect(picking.states.fit.choose_context)
         download.pause_requested.connect(picking.pause)
         download.resume_requested.connect(picking.resume)
+        download.retry_requested.connect(picking.retry)
         download.remove_requested.connect(picking.give_up)
         download.token_entered.connect(picking.use_token)
         download.page_requested.connect(picking.open_address)

@@ -168,9 +168,13 @@ class Picking(QObject):
         self._start(self.states.downloads.pause(key), "pause a download")
 
     def resume(self, key: str) -> None:
-        """Go on with a download, or try again; one that was never queued begins anew."""
+        """Go on with a download that is paused."""
+        self._start(self.states.downloads.resume(key), "resume a download")
+
+    def retry(self, key: str) -> None:
+        """Try a download again now; one that was never queued begins anew."""
         if key:
-            self._start(self.states.downloads.resume(key), "resume a download")
+            self._start(self.states.downloads.retry(key), "try a download again")
         else:
             self.download()
 
@@ -231,7 +235,7 @@ class Picking(QObject):
             kept = self.tr("The token is used until the app is closed, but not kept.")
             self.noted.emit(f"{error.what} {kept}")
         self.token_refused.emit("")
-        self.resume(key)
+        self.retry(key)
 
     def _load(self) -> None:
         path = self._content.path(self.page, self.chosen)

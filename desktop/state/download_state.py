@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 from PySide6.QtCore import QObject, QTimer, Signal
@@ -18,11 +18,12 @@ from PySide6.QtCore import QObject, QTimer, Signal
 from desktop.state.library_access import LibraryAccess
 from desktop.state.library_offers import OfferedVariant
 from desktop.tasks import Tasks
-from runtime.download.model_download import DownloadSetup
 from runtime.download.plan import DownloadPlan, plan_download
-from runtime.download.queue import DownloadQueue
 from runtime.download.status import DownloadState, DownloadStatus
 from runtime.values.errors import DownloadError, UserFacingError
+
+if TYPE_CHECKING:
+    from runtime.download.queue import DownloadQueue
 
 LOOK_MS = 400
 QUEUE_FILE_NAME = "downloads.json"
@@ -121,6 +122,15 @@ class DownloadsState(QObject):
         """Go on with a download that is paused or has failed."""
         await self._tell(lambda queue: queue.resume(key))
 
+    async def retry(self, key: str) -> None:
+        """Try a download again now that has failed, or that waits for its next attempt."""
+
+        def stop_and_resume(queue: DownloadQueue) -> None:
+            queue.pause(key)
+            queue.resume(key)
+
+        await self._tell(stop_and_resume)
+
     async def remove(self, key: str) -> int:
         """Give a download up, with all that is here of it; return the bytes freed. A model that is done stays."""
         return await self._tell(lambda queue: queue.remove(key))
@@ -150,6 +160,9 @@ class DownloadsState(QObject):
         return self._queue
 
     def _begin(self) -> None:
+        from runtime.download.model_download import DownloadSetup  # noqa: PLC0415 - takes long; off the window's thread
+        from runtime.download.queue import DownloadQueue  # noqa: PLC0415 - likewise
+
         with self._opening:
             if self._queue is None and not self._is_closed:
                 setup = DownloadSetup(models=self._models, new_transport=self._access.transport)

@@ -149,7 +149,10 @@ class FitState(QObject):
 def _look(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
     device = read_device()
     platform = engine_platform(device, settings, process_environment())
-    engines = sorted(platform.installed, key=lambda engine: (engine is EngineName.MLX) is not platform.prefers_mlx)
+    engines = sorted(
+        platform.installed - {EngineName.SCRIPTED},
+        key=lambda engine: (engine is EngineName.MLX) is not platform.prefers_mlx,
+    )
     histories = {FORMAT_OF[engine]: read_history(paths, device, engine) for engine in engines}
     working_set = next((one.working_set_bytes for one in histories.values() if one.working_set_bytes), None)
     device = msgspec.structs.replace(device, recommended_working_set_bytes=working_set)
