@@ -109,7 +109,7 @@ class CodeRow(TextRow):
         """Take that the last line is complete, too; tell whether that changed its colours."""
         self._is_settled = True
         recolored = self._color() if self._document is not None else len(self.lines)
-        self.dirty_top = recolored * self._look.code_line_height
+        self.dirty_top = min(self.dirty_top, recolored * self._look.code_line_height)
         return recolored < len(self.lines)
 
     def estimate(self, _width: float) -> None:

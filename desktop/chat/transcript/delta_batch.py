@@ -18,7 +18,7 @@ Delta = tuple[TextKind, str]
 
 
 class DeltaBatch(QObject):
-    """Gathers text and hands it over once a frame; no timer runs while none is waiting."""
+    """Gathers text and hands it over once a frame, at most one of each kind; no timer runs while none is waiting."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class DeltaBatch(QObject):
         super().__init__(parent)
         self._take = take
         self._clock_ns = clock_ns
-        self._waiting: list[Delta] = []
+        self._waiting: dict[TextKind, str] = {}
         self._last_ns = 0
         self._cost_ms = 0.0
         self._timer = QTimer(self)
@@ -39,10 +39,7 @@ class DeltaBatch(QObject):
 
     def add(self, text: str, kind: TextKind) -> None:
         """Take text; it is handed over at the next frame."""
-        if self._waiting and self._waiting[-1][0] is kind:
-            self._waiting[-1] = kind, self._waiting[-1][1] + text
-        else:
-            self._waiting.append((kind, text))
+        self._waiting[kind] = self._waiting.get(kind, "") + text
         if not self._timer.isActive():
             since_ms = (self._clock_ns() - self._last_ns) / NS_PER_MS
             frame_ms = max(FRAME_MS, COST_SHARE * self._cost_ms)
@@ -51,7 +48,7 @@ class DeltaBatch(QObject):
     def flush(self) -> None:
         """Hand over what is waiting now."""
         self._timer.stop()
-        deltas, self._waiting = self._waiting, []
+        deltas, self._waiting = list(self._waiting.items()), {}
         if not deltas:
             return
         started_ns = self._clock_ns()

@@ -21,34 +21,37 @@ def message_step(event: QKeyEvent) -> int:
 
 def moved_place(layout: TranscriptLayout, place: TextPlace, key: Qt.Key) -> TextPlace | None:
     """Return where an arrow key takes the selection's end; None if it goes nowhere, or is no arrow."""
+    row = layout.laid_out_row(place)
+    if row is None:
+        return None
+    place = place._replace(offset=min(place.offset, row.length()))
     match key:
         case Qt.Key.Key_Left:
-            return _beside(layout, place, -1)
+            return _beside(layout, row, place, -1)
         case Qt.Key.Key_Right:
-            return _beside(layout, place, 1)
+            return _beside(layout, row, place, 1)
         case Qt.Key.Key_Up:
-            return _above_or_below(layout, place, -1)
+            return _above_or_below(layout, row, place, -1)
         case Qt.Key.Key_Down:
-            return _above_or_below(layout, place, 1)
+            return _above_or_below(layout, row, place, 1)
         case _:
             return None
 
 
-def _beside(layout: TranscriptLayout, place: TextPlace, step: int) -> TextPlace | None:
-    row = _row(layout, place)
+def _beside(layout: TranscriptLayout, row: TextRow, place: TextPlace, step: int) -> TextPlace | None:
     finder = QTextBoundaryFinder(QTextBoundaryFinder.BoundaryType.Grapheme, row.plain_text())
     finder.setPosition(place.offset)
     offset = finder.toNextBoundary() if step > 0 else finder.toPreviousBoundary()
     if offset >= 0:
         return place._replace(offset=offset)
     neighbour = _text_row_beside(layout, place, step)
-    if neighbour is None:
+    beside = layout.laid_out_row(neighbour) if neighbour is not None else None
+    if neighbour is None or beside is None:
         return None
-    return TextPlace(*neighbour, 0 if step > 0 else _row(layout, neighbour).length())
+    return TextPlace(*neighbour, 0 if step > 0 else beside.length())
 
 
-def _above_or_below(layout: TranscriptLayout, place: TextPlace, step: int) -> TextPlace | None:
-    row = _row(layout, place)
+def _above_or_below(layout: TranscriptLayout, row: TextRow, place: TextPlace, step: int) -> TextPlace | None:
     caret = row.caret_rect(place.offset)
     target = QPointF(caret.x(), caret.center().y() + step * caret.height())
     if 0 <= target.y() < row.height:
@@ -56,10 +59,9 @@ def _above_or_below(layout: TranscriptLayout, place: TextPlace, step: int) -> Te
         if offset != place.offset:
             return place._replace(offset=offset)
     neighbour = _text_row_beside(layout, place, step)
-    if neighbour is None:
+    beside = layout.laid_out_row(neighbour) if neighbour is not None else None
+    if neighbour is None or beside is None:
         return None
-    beside = _row(layout, neighbour)
-    beside.measure(layout.items[neighbour.message].width_of(beside))
     line = beside.caret_rect(0 if step > 0 else beside.length())
     return TextPlace(*neighbour, beside.offset_at(QPointF(caret.x(), line.center().y())))
 
@@ -79,10 +81,3 @@ def _text_row_beside(layout: TranscriptLayout, place: TextPlace, step: int) -> R
             layout.items[message].build()
             row = 0 if step > 0 else len(layout.items[message].stack.rows) - 1
     return None
-
-
-def _row(layout: TranscriptLayout, place: TextPlace | RowPlace) -> TextRow:
-    row = layout.items[place.message].stack.rows[place.row]
-    if not isinstance(row, TextRow):
-        raise TypeError(row)
-    return row

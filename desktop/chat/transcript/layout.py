@@ -71,8 +71,8 @@ class TranscriptLayout:
             The new `scroll` at which what was seen stays where it was.
         """
         for _ in range(MAX_ROUNDS):
-            if at_end:
-                scroll = max(self.height - viewport_height, 0.0)
+            end = max(self.height - viewport_height, 0.0)
+            scroll = end if at_end else min(max(scroll, 0.0), end)
             anchor = self._anchor(scroll, viewport_height)
             if not self._measure(scroll, scroll + viewport_height):
                 break
@@ -126,6 +126,21 @@ class TranscriptLayout:
         _, row, place, box = nearest
         inside = QPointF(point.x() - box.left(), min(max(point.y() - box.top(), 0.0), box.height() - 1))
         return TextPlace(*place, row.offset_at(inside))
+
+    def laid_out_row(self, place: RowPlace | TextPlace) -> TextRow | None:
+        """Return the row with text at a place, exact and with all above it; None if it is gone: messages may change."""
+        if place.message >= len(self.items):
+            return None
+        item = self.items[place.message]
+        item.build()
+        row = item.stack.rows[place.row] if place.row < len(item.stack.rows) else None
+        if not isinstance(row, TextRow):
+            return None
+        if not row.is_measured(item.width_of(row)):
+            row.measure(item.width_of(row))
+            item.stack.restack(place.row)
+        self.restack(place.message)
+        return row
 
     def caret_row(self) -> RowPlace | None:
         """Return the row at whose end more text is expected; None if none is, or its message was never in view."""

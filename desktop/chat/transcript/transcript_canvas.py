@@ -176,15 +176,10 @@ class TranscriptCanvas(QAbstractScrollArea):
 
     def _reveal(self, place: TextPlace) -> None:
         """Bring a place into view, unless it is there."""
-        item = self._layout.items[place.message]
-        item.build()
-        self._layout.restack(place.message)
-        row = item.stack.rows[place.row]
-        if isinstance(row, TextRow) and not row.is_measured(item.width_of(row)):
-            row.measure(item.width_of(row))
-            item.stack.restack(place.row)
-            self._layout.restack(place.message)
-        caret = row.caret_rect(place.offset) if isinstance(row, TextRow) else QRectF()
+        row = self._layout.laid_out_row(place)
+        if row is None:
+            return
+        caret = row.caret_rect(place.offset)
         top = self._layout.top_of(RowPlace(place.message, place.row)) + caret.top()
         height = self.viewport().height()
         margin = self._maker.look.line_height

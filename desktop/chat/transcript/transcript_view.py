@@ -191,15 +191,19 @@ class TranscriptView(TranscriptControls):
         caret_top = self._layout.top_of(caret) if caret is not None else 0.0
         first = min(item.append(text, kind) for kind, text in deltas)
         self._layout.restack(index)
-        row = item.stack.rows[first]
-        top = self._layout.top_of(RowPlace(index, first)) + (row.dirty_top or -row.gap_above)
+        row, place = item.stack.rows[first], RowPlace(index, first)
+        row_top = self._layout.top_of(place)
+        top = row_top + (row.dirty_top or -row.gap_above)
         if caret != self._layout.caret_row():
             top = min(top, caret_top)
         self._only_tail_changes = True
         self._scrolling.settle(self.viewport().height())
         self._only_tail_changes = False
         self._place_overlays()
-        self._update_below(top)
+        if self._layout.top_of(place) == row_top:
+            self._update_below(top)
+        else:  # Something above has become exact, and so moved what is below it.
+            self.viewport().update()
         self.text_shown.emit()
 
     def paintEvent(self, event: QPaintEvent) -> None:

@@ -21,6 +21,7 @@ TOLERANCE = 8
 def shown(view: TranscriptView) -> QImage:
     """Return the window as it is on the screen: what partial updates have left there."""
     QApplication.processEvents()
+    QApplication.processEvents()  # What the first round asked to be painted.
     return view.screen().grabWindow(view.winId()).toImage().convertToFormat(QImage.Format.Format_RGB32)
 
 

@@ -9,11 +9,11 @@ from PySide6.QtCore import QRect, Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QWidget
 
-from desktop.widgets.writing_direction import runs_right_to_left
 from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow
 from desktop.chat.transcript.message_view import REPLY_ACTIONS, MessageAction
 from desktop.chat.transcript.row import TextRow
 from desktop.chat.transcript.transcript_view import TranscriptView
+from desktop.widgets.writing_direction import runs_right_to_left
 from tests.desktop.chat.transcript.messages import reply, user
 from tests.desktop.chat.transcript.screen import (
     box_in_view,
