@@ -102,7 +102,7 @@ class StopSignal:
 
 
 def engine_request(prompt: Prompt, tokens: int, *, reuse_cache: bool) -> GenerateRequest:
-    """Return a request for exactly `tokens` tokens, the most probable one each time."""
+    """Return a request for exactly `tokens` tokens, each the most probable; only its figures come back."""
     return GenerateRequest(
         id=0,
         prompt=prompt,
@@ -111,12 +111,14 @@ def engine_request(prompt: Prompt, tokens: int, *, reuse_cache: bool) -> Generat
         sampling=GREEDY,
         reuse_cache=reuse_cache,
         ignore_end_token=True,
+        streams=False,
     )
 
 
 def chat_request(prompt: Prompt, tokens: int, sampling: SamplingParams, *, reuse_cache: bool) -> GenerateRequest:
-    """Return a request for exactly `tokens` tokens as the chat makes it."""
-    return msgspec.structs.replace(engine_request(prompt, tokens, reuse_cache=reuse_cache), sampling=sampling)
+    """Return a request for exactly `tokens` tokens as the chat makes it, the text of which comes as it is written."""
+    request = engine_request(prompt, tokens, reuse_cache=reuse_cache)
+    return msgspec.structs.replace(request, sampling=sampling, streams=True)
 
 
 async def ask(client: EngineClient, request: GenerateRequest, stop: StopSignal) -> Outcome:

@@ -90,6 +90,7 @@ async def _score_one(
         engine_request(TokenPrompt(before), 1, reuse_cache=True),
         top_logprobs=alternatives,
         forced_token_id=token_id,
+        streams=True,
     )
     reply = await client.generate(request)
     stop.watch(reply)

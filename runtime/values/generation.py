@@ -30,6 +30,8 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
         top_logprobs: alternatives to report for each token.
         reuse_cache: False evaluates the whole prompt even if part of it is still in the KV cache.
         ignore_end_token: True generates `max_tokens` whatever the model says (benchmarks).
+        streams: False has the worker send nothing of the reply but its end, with the figures: a benchmark of the engine
+            neither pays for the pipe nor takes the reader's time.
         forced_token_id: the first token, whatever the model says; what is reported of it is the model's own
             log-probability. So a text can be scored, token by token.
     """
@@ -43,6 +45,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
     top_logprobs: int = 0
     reuse_cache: bool = True
     ignore_end_token: bool = False
+    streams: bool = True
     forced_token_id: int | None = None
 
 

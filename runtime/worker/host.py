@@ -120,6 +120,7 @@ class Host:
         self._clock_ns = clock_ns
         self._engine: Engine | None = None
         self._open_requests: set[int] = set()
+        self._quiet_requests: set[int] = set()
         self._running = True
         self._read_own_resident = resident_bytes_reader()
         self._peak = PeakMeter(self._resident_bytes, clock_ns)
@@ -218,6 +219,8 @@ class Host:
     def _submit(self, request: GenerateRequest) -> None:
         self._measurement.interrupt()
         self._open_requests.add(request.id)
+        if not request.streams:
+            self._quiet_requests.add(request.id)
         if not self._busy():
             self._peak = PeakMeter(self._resident_bytes, self._clock_ns)
         try:
@@ -249,11 +252,17 @@ class Host:
             self._send(answer)
 
     def _send_events(self, events: list[GenerationEvent]) -> None:
-        for event in events:
-            if isinstance(event, Finished | Cancelled | Failed):
-                self._open_requests.discard(event.id)
-        if events:
-            self._writer.send(*merged(events))
+        telling = [event for event in events if self._is_telling(event)]
+        if telling:
+            self._writer.send(*merged(telling))
+
+    def _is_telling(self, event: GenerationEvent) -> bool:
+        """Return whether the client wants `event`; the last one of a request it always does."""
+        if isinstance(event, Finished | Cancelled | Failed):
+            self._open_requests.discard(event.id)
+            self._quiet_requests.discard(event.id)
+            return True
+        return event.id not in self._quiet_requests
 
     def _resident_bytes(self) -> int:
         beside = self._engine.memory().server_resident_bytes if self._engine is not None else 0
