@@ -157,6 +157,7 @@ class DetailPane(QScrollArea):
         row = QHBoxLayout()
         for action, button in self._buttons.items():
             button.setObjectName(BUTTONS[action])
+            button.setAccessibleName(action.value)
             button.setAutoDefault(False)
             button.clicked.connect(lambda _checked, action=action: self.action_requested.emit(action))
             row.addWidget(button)

@@ -23,6 +23,7 @@ from runtime.values.memory_reads import DecodeReads
 from runtime.values.model import EngineName, ModelFormat
 
 MOST_RECOMMENDED = 3
+REAL_ENGINES = frozenset({EngineName.MLX, EngineName.LLAMACPP})
 
 
 class Machine(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,9 +150,9 @@ class FitState(QObject):
 def _look(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
     device = read_device()
     platform = engine_platform(device, settings, process_environment())
+    wanted = frozenset({settings.engine}) & REAL_ENGINES or REAL_ENGINES
     engines = sorted(
-        platform.installed - {EngineName.SCRIPTED},
-        key=lambda engine: (engine is EngineName.MLX) is not platform.prefers_mlx,
+        platform.installed & wanted, key=lambda engine: (engine is EngineName.MLX) is not platform.prefers_mlx
     )
     histories = {FORMAT_OF[engine]: read_history(paths, device, engine) for engine in engines}
     working_set = next((one.working_set_bytes for one in histories.values() if one.working_set_bytes), None)

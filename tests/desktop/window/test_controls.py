@@ -84,6 +84,7 @@ async def test_every_control_of_the_window_has_both_names(home: Home) -> None:
         ("settingsAction", "settingsDialog"),
         ("chatSettingsAction", "chatSettingsDialog"),
         ("aboutAction", "aboutDialog"),
+        ("findModelsAction", "modelPicker"),
     ],
 )
 async def test_every_control_of_the_dialogs_has_both_names(home: Home, action: str, dialog: str) -> None:
