@@ -55,7 +55,8 @@ class FitAnswer(msgspec.Struct, frozen=True, kw_only=True):
         context_tokens: the context asked about.
         batch: sequences at the same time.
         weights_bytes: the weights.
-        kv_cache_bytes: keys and values of the context, and recurrent states where the model has them.
+        kv_cache_bytes: keys and values of the context.
+        recurrent_state_bytes: states of layers that keep no keys and values.
         overhead_bytes: working memory.
         total_bytes: all of them.
         available_bytes: what this machine can give.
@@ -75,6 +76,7 @@ class FitAnswer(msgspec.Struct, frozen=True, kw_only=True):
     batch: int
     weights_bytes: int
     kv_cache_bytes: int
+    recurrent_state_bytes: int = 0
     overhead_bytes: int
     total_bytes: int
     available_bytes: int
@@ -179,6 +181,7 @@ def model_answer(options: argparse.Namespace, subject: FitSubject, paths: AppPat
         batch=options.batch,
         weights_bytes=need.weights_bytes,
         kv_cache_bytes=need.kv_cache_bytes,
+        recurrent_state_bytes=need.recurrent_state_bytes,
         overhead_bytes=need.overhead_bytes,
         total_bytes=need.total_bytes,
         available_bytes=judgement.budget.available_bytes,
@@ -200,6 +203,7 @@ def fit_lines(answer: FitAnswer) -> list[str]:
         f"{name}, {stored}, context {answer.context_tokens:,} tokens{batch}: {answer.verdict}",
         f"weights         {bytes_text(answer.weights_bytes)}",
         f"KV cache        {bytes_text(answer.kv_cache_bytes)}",
+        *([f"state           {bytes_text(answer.recurrent_state_bytes)}"] if answer.recurrent_state_bytes else []),
         f"working memory  {bytes_text(answer.overhead_bytes)}",
         f"total           {bytes_text(answer.total_bytes)}; this machine can give {bytes_text(answer.available_bytes)}",
         *([f"longest         {longest:,} tokens of context fit"] if longest is not None else []),

@@ -57,6 +57,11 @@ class _KvTypes(Protocol):
     GGML_TYPE_Q4_0: object
 
 
+class _LoadModes(Protocol):
+    LLAMA_LOAD_MODE_AUTO: object
+    LLAMA_LOAD_MODE_NONE: object
+
+
 class _FlashAttention(Protocol):
     LLAMA_FLASH_ATTN_TYPE_ENABLED: object
 
@@ -68,6 +73,7 @@ class Library(Protocol):
     Server: Callable[[_Params], object]
     ggml_type: _KvTypes
     llama_flash_attn_type: _FlashAttention
+    llama_load_mode: _LoadModes
     get_system_info: Callable[[], str]
     get_device_info: Callable[[], list[Mapping[str, object]]]
 
@@ -172,7 +178,10 @@ def _params(library: Library, plan: ServerPlan, endpoint: Endpoint) -> _Params:
     params.model.path = str(plan.model_path)
     params.cpuparams.n_threads = plan.decode_threads
     params.cpuparams_batch.n_threads = plan.prefill_threads
-    for name, value in {**_private(endpoint), **_sizes(plan), **_kv_types(library, plan.kv_cache_bits)}.items():
+    modes = library.llama_load_mode
+    load_mode = modes.LLAMA_LOAD_MODE_AUTO if plan.maps_weights else modes.LLAMA_LOAD_MODE_NONE
+    settings = {**_private(endpoint), **_sizes(plan), **_kv_types(library, plan.kv_cache_bits), "load_mode": load_mode}
+    for name, value in settings.items():
         setattr(params, name, value)
     return params
 
@@ -210,6 +219,7 @@ def _sizes(plan: ServerPlan) -> dict[str, object]:
         # The probe after loading does what the warm-up does.
         "warmup": False,
         "cache_ram_mib": plan.prompt_cache_mib,
+        "n_ctx_checkpoints": plan.context_checkpoints,
     }
 
 

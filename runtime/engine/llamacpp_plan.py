@@ -12,11 +12,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import msgspec
-
 from runtime.engine.llamacpp_server import ServerPlan
 from runtime.engine.llamacpp_threads import choose_threads
-from runtime.library.fit import choose_context, kv_cache_bytes, memory_need
+from runtime.library.fit import at_once, choose_context, kept_windows_bytes, kv_cache_bytes, memory_need
+from runtime.library.overhead import Evaluation
 from runtime.library.spec import ModelSpec
 from runtime.metrics.device import DeviceInfo
 from runtime.values.errors import SettingsError
@@ -37,6 +36,11 @@ KV_BLOCK_ELEMENTS = 32
 
 MOST_PROMPT_CACHE_BYTES = 1 << 30
 PROMPT_CACHE_SHARE = 4
+MOST_CHECKPOINTS = 32
+MOST_CHECKPOINT_BYTES = 1 << 30
+CHECKPOINT_SHARE = 8
+REARRANGED_TYPES = frozenset({"Q4_0", "Q4_K", "IQ4_NL", "MXFP4"})
+"""Types that llama.cpp rearranges for CPUs with AVX2 or with Arm's dot products."""
 MIB = 1 << 20
 
 
@@ -59,21 +63,41 @@ def plan_server(
     """
     _check_options(options, spec)
     may_have_gpu = may_have_gpu and options.gpu_layers != 0
-    context_tokens, spare_bytes = _choose_context(spec, options, device.available_memory_bytes)
+    batch = max(
+        options.prefill_chunk_tokens or (GPU_BATCH_TOKENS if may_have_gpu else BATCH_TOKENS), LEAST_BATCH_TOKENS
+    )
+    context_tokens, spare_bytes = _choose_context(spec, options, device.available_memory_bytes, Evaluation(batch))
     threads = choose_threads(options.threads, device, spec.weights_bytes, measure_busy_cores)
-    batch = options.prefill_chunk_tokens or (GPU_BATCH_TOKENS if may_have_gpu else BATCH_TOKENS)
     return ServerPlan(
         model_path=spec.path,
         context_tokens=context_tokens,
         parallel_requests=options.parallel_requests,
         decode_threads=threads.decode,
         prefill_threads=threads.prefill,
-        batch_tokens=max(batch, LEAST_BATCH_TOKENS),
+        batch_tokens=batch,
         gpu_layers=options.gpu_layers,
         may_have_gpu=may_have_gpu,
         kv_cache_bits=options.kv_cache_bits,
         prompt_cache_mib=min(MOST_PROMPT_CACHE_BYTES, spare_bytes // PROMPT_CACHE_SHARE) // MIB,
+        maps_weights=may_have_gpu or not _is_rearranged(spec),
+        context_checkpoints=_checkpoints(spec, context_tokens, options.kv_cache_bits, spare_bytes),
     )
+
+
+def _is_rearranged(spec: ModelSpec) -> bool:
+    """Return whether a CPU gets most of the weights in another order than that of the file.
+
+    It then needs a copy of them; mapping the file as well would have them in memory twice.
+    """
+    rearranged = sum(tensor.size_bytes for tensor in spec.tensors if tensor.dtype in REARRANGED_TYPES)
+    return rearranged > spec.weights_bytes / 2
+
+
+def _checkpoints(spec: ModelSpec, context_tokens: int, bits: int | None, spare_bytes: int) -> int:
+    """Return how many states to keep of what cannot be cut back: the last one, and as many as spare memory bears."""
+    state_bytes = spec.recurrent_state_bytes + kept_windows_bytes(spec, context_tokens, bits)
+    affordable = min(MOST_CHECKPOINT_BYTES, spare_bytes // CHECKPOINT_SHARE) // state_bytes if state_bytes else 0
+    return max(1, min(MOST_CHECKPOINTS, affordable))
 
 
 def _check_options(options: LoadOptions, spec: ModelSpec) -> None:
@@ -95,13 +119,15 @@ def _check_options(options: LoadOptions, spec: ModelSpec) -> None:
         raise SettingsError("The KV cache of this model cannot be quantized.", "Load it with 16 bits.")
 
 
-def _choose_context(spec: ModelSpec, options: LoadOptions, available_bytes: int) -> tuple[int, int]:
+def _choose_context(
+    spec: ModelSpec, options: LoadOptions, available_bytes: int, evaluation: Evaluation
+) -> tuple[int, int]:
     """Return the context of each request, in tokens, and the bytes that stay free."""
-    together = msgspec.structs.replace(spec, kv_layers=spec.kv_layers * options.parallel_requests)
+    together = at_once(spec, options.parallel_requests)
     bits = options.kv_cache_bits
-    chosen = choose_context(together, options.context_tokens, available_bytes, bits)
+    chosen = choose_context(together, options.context_tokens, available_bytes, bits, evaluation)
     if options.context_tokens is None:
         token_bytes = kv_cache_bytes(together, LEAST_DEFAULT_CONTEXT_TOKENS, bits) / LEAST_DEFAULT_CONTEXT_TOKENS
         affordable = int(DEFAULT_KV_CACHE_BYTES / token_bytes) if token_bytes else chosen
         chosen = min(chosen, max(LEAST_DEFAULT_CONTEXT_TOKENS, affordable))
-    return chosen, max(0, available_bytes - memory_need(together, chosen, bits).total_bytes)
+    return chosen, max(0, available_bytes - memory_need(together, chosen, bits, evaluation).total_bytes)

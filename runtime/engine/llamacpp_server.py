@@ -54,6 +54,8 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
         may_have_gpu: whether the machine or the build might have a GPU to use.
         kv_cache_bits: 4 or 8 quantizes the KV cache.
         prompt_cache_mib: memory for the KV caches of conversations that others have displaced.
+        maps_weights: whether weights are used where they lie in the file; False reads them into memory of their own.
+        context_checkpoints: how often sliding windows and recurrent states of a conversation are kept, to go back to.
     """
 
     model_path: Path
@@ -66,6 +68,8 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
     may_have_gpu: bool
     kv_cache_bits: int | None
     prompt_cache_mib: int
+    maps_weights: bool = True
+    context_checkpoints: int = 1
 
 
 class LlamaServer(Protocol):

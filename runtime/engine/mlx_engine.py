@@ -12,7 +12,6 @@ from time import perf_counter_ns
 
 import mlx.core as mx
 import mlx_lm
-import msgspec
 
 from runtime.engine import mlx_memory
 from runtime.engine.base import EngineMemory, LoadProgressCallback
@@ -24,7 +23,8 @@ from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx
 from runtime.engine.mlx_request import RequestContext, RunningRequest
 from runtime.library.decode_reads import decode_reads
 from runtime.library.defects import unsupported
-from runtime.library.fit import choose_context, memory_need
+from runtime.library.fit import at_once, choose_context, memory_need
+from runtime.library.overhead import Evaluation
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
 from runtime.metrics.bandwidth import CpuReader, MemoryReader, choose_buffer_bytes
@@ -56,7 +56,8 @@ class MlxEngine:
         _check_options(options)
         spec = _mlx_spec(path)
         quantization = kv_quantization(spec, options.kv_cache_bits)
-        context_tokens = _reserve_memory(spec, options)
+        chunk_tokens = options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters, spec.kv_element_bytes)
+        context_tokens = _reserve_memory(spec, options, Evaluation(chunk_tokens, computes_on_gpu()))
         try:
             model = load_mlx_model(spec, on_progress)
             if quantization is not None:
@@ -67,7 +68,7 @@ class MlxEngine:
         self._context = RequestContext(
             model,
             ConversationCache(lambda: new_cache(model.network, quantization)),
-            options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters, spec.kv_element_bytes),
+            chunk_tokens,
         )
         self._description = _description(spec, options, model, context_tokens, started_ns)
         return self._description
@@ -167,12 +168,12 @@ def _mlx_spec(path: Path) -> ModelSpec:
     return spec
 
 
-def _reserve_memory(spec: ModelSpec, options: LoadOptions) -> int:
+def _reserve_memory(spec: ModelSpec, options: LoadOptions, evaluation: Evaluation) -> int:
     """Choose the context and set memory aside for it; every request that runs at the same time has one of its own."""
-    together = msgspec.structs.replace(spec, kv_layers=spec.kv_layers * options.parallel_requests)
+    together = at_once(spec, options.parallel_requests)
     bits = options.kv_cache_bits
-    context_tokens = choose_context(together, options.context_tokens, mlx_memory.usable_bytes(), bits)
-    mlx_memory.reserve(memory_need(together, context_tokens, bits).total_bytes)
+    context_tokens = choose_context(together, options.context_tokens, mlx_memory.usable_bytes(), bits, evaluation)
+    mlx_memory.reserve(memory_need(together, context_tokens, bits, evaluation).total_bytes)
     return context_tokens
 
 

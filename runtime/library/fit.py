@@ -1,6 +1,6 @@
 """Whether a model fits in memory, and how long a context it can have, with the terms spelled out.
 
-    need = weights + KV cache + working memory
+    need = weights + KV cache + recurrent state + overhead
 
 **Weights** are the bytes of all tensors: both engines keep them as they are stored.
 
@@ -13,28 +13,25 @@ where `tokens` is the context, or, in a layer with sliding-window attention, at 
 prompt, rounded up to 256 because both engines allocate in such steps. An element takes 2 bytes (4 where a model
 computes in 32 bits). A quantized cache keeps scales beside the elements: MLX a scale and a bias for each 64 elements
 (4 bits become 4.5) or, where heads are not that wide, for each 32 (4 bits become 5); llama.cpp a 16-bit scale for each
-32 (Q8_0: 8.5 bits, Q4_0: 4.5 bits). MLX never quantizes sliding windows.
+32 (Q8_0: 8.5 bits, Q4_0: 4.5 bits). MLX never quantizes sliding windows. llama.cpp keeps sliding windows and recurrent
+states twice: what they were at the end of the last prompt is kept, to go back to.
 
-**Working memory** is what evaluating one chunk of the prompt takes at its widest point: the logits of the chunk, or the
-activations of a block, whichever is more; and a fixed part for the process itself.
+**Recurrent state**: layers that keep a state instead of keys and values (Mamba, gated delta nets, short convolutions)
+take the same whatever the context; see `mlx_recurrent` and `gguf_recurrent`.
+
+**Overhead** is the process itself and what it takes to evaluate; see `overhead`.
 """
 
 from __future__ import annotations
 
 import msgspec
 
+from runtime.library.overhead import USUAL_EVALUATION, Evaluation, overhead_bytes
 from runtime.library.spec import KvLayers, ModelSpec
 from runtime.values.errors import InvalidRequestError, MemoryShortError
 from runtime.values.model import ModelFormat
 
 ALLOCATION_STEP_TOKENS = 256
-PREFILL_CHUNK_TOKENS = 512
-ACTIVATIONS_PER_HIDDEN = 16
-"""Floats alive at once for each token and unit of width: residual, norms, attention, the MLP's two halves."""
-FLOAT_BYTES = 4
-PROCESS_BYTES = 200_000_000
-"""Interpreter, inference library and tokenizer of a worker: 45 MB (llama.cpp) and 95 MB (MLX) were measured with a
-model of no size, and a tokenizer of 150,000 entries takes up to 100 MB."""
 UNSTATED_CONTEXT_TOKENS = 8192
 """What a model gets whose files state no limit."""
 MLX_GROUP_SIZES = (64, 32)
@@ -49,23 +46,29 @@ class MemoryNeed(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int
     weights_bytes: int
     kv_cache_bytes: int
+    recurrent_state_bytes: int = 0
     overhead_bytes: int
 
     @property
     def total_bytes(self) -> int:
         """All terms together."""
-        return self.weights_bytes + self.kv_cache_bytes + self.overhead_bytes
+        return self.weights_bytes + self.kv_cache_bytes + self.recurrent_state_bytes + self.overhead_bytes
 
 
-def kv_cache_bytes(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> int:
+def kv_cache_bytes(
+    spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None, evaluation: Evaluation = USUAL_EVALUATION
+) -> int:
     """Return the bytes of the KV cache with `context_tokens` in it.
 
     Args:
         spec: the model.
         context_tokens: tokens in the context.
         kv_cache_bits: 4 or 8 for a quantized cache; None for the engine's own 16 or 32.
+        evaluation: how prompts are evaluated.
     """
-    return sum(_layers_bytes(spec, layers, context_tokens, kv_cache_bits) for layers in spec.kv_layers)
+    return sum(
+        _layers_bytes(spec, layers, context_tokens, kv_cache_bits, evaluation.chunk_tokens) for layers in spec.kv_layers
+    )
 
 
 def mlx_kv_group_size(spec: ModelSpec) -> int | None:
@@ -81,40 +84,51 @@ def kv_token_bytes(spec: ModelSpec, layers: KvLayers, kv_cache_bits: int | None 
     return elements * _element_bytes(spec, None if whole else kv_cache_bits)
 
 
-def memory_need(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None) -> MemoryNeed:
-    """Return what the model takes with a context of `context_tokens`."""
+def memory_need(
+    spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None, evaluation: Evaluation = USUAL_EVALUATION
+) -> MemoryNeed:
+    """Return what the model takes with a context of `context_tokens`; see `kv_cache_bytes` for the arguments."""
+    cache = kv_cache_bytes(spec, context_tokens, kv_cache_bits, evaluation)
     return MemoryNeed(
         context_tokens=context_tokens,
         weights_bytes=spec.weights_bytes,
-        kv_cache_bytes=kv_cache_bytes(spec, context_tokens, kv_cache_bits),
-        overhead_bytes=working_memory_bytes(spec.hidden_size or 0, spec.vocabulary_size),
+        kv_cache_bytes=cache + kept_windows_bytes(spec, context_tokens, kv_cache_bits),
+        recurrent_state_bytes=spec.recurrent_state_bytes * (2 if spec.format is ModelFormat.GGUF else 1),
+        overhead_bytes=overhead_bytes(spec, context_tokens, kv_cache_bits, evaluation),
     )
 
 
+def kept_windows_bytes(spec: ModelSpec, context_tokens: int, bits: int | None) -> int:
+    """Return what llama.cpp keeps of sliding windows besides the cache, to go back to the end of one prompt."""
+    if spec.format is not ModelFormat.GGUF:
+        return 0
+    windows = (layers for layers in spec.kv_layers if layers.window_tokens is not None)
+    return sum(_layers_bytes(spec, layers, context_tokens, bits, 0) for layers in windows)
+
+
 def at_once(spec: ModelSpec, sequences: int) -> ModelSpec:
-    """Return the model as it is with so many sequences at the same time: each has a KV cache of its own."""
-    return msgspec.structs.replace(spec, kv_layers=spec.kv_layers * sequences)
+    """Return the model as it is with so many sequences at the same time: each keeps a context of its own."""
+    return msgspec.structs.replace(
+        spec, kv_layers=spec.kv_layers * sequences, recurrent_state_bytes=spec.recurrent_state_bytes * sequences
+    )
 
 
-def working_memory_bytes(hidden_size: int, vocabulary_size: int) -> int:
-    """Return what a worker takes beside weights and KV cache."""
-    widest = max(vocabulary_size, ACTIVATIONS_PER_HIDDEN * hidden_size)
-    return PROCESS_BYTES + PREFILL_CHUNK_TOKENS * widest * FLOAT_BYTES
-
-
-def largest_context(spec: ModelSpec, available_bytes: int, kv_cache_bits: int | None = None) -> int:
+def largest_context(
+    spec: ModelSpec, available_bytes: int, kv_cache_bits: int | None = None, evaluation: Evaluation = USUAL_EVALUATION
+) -> int:
     """Return the longest context that fits in `available_bytes`, in tokens, at most the model's own limit.
 
     0 if the weights alone do not fit. Below the limit, a multiple of 256.
     """
     limit = spec.context_tokens or UNSTATED_CONTEXT_TOKENS
-    if memory_need(spec, limit, kv_cache_bits).total_bytes <= available_bytes:
+    if memory_need(spec, limit, kv_cache_bits, evaluation).total_bytes <= available_bytes:
         return limit
     # The need grows with every step of the context, so the last step that fits is found by halving.
     fits, fits_not = 0, -(-limit // ALLOCATION_STEP_TOKENS)
     while fits_not - fits > 1:
         middle = (fits + fits_not) // 2
-        if memory_need(spec, middle * ALLOCATION_STEP_TOKENS, kv_cache_bits).total_bytes <= available_bytes:
+        need = memory_need(spec, middle * ALLOCATION_STEP_TOKENS, kv_cache_bits, evaluation)
+        if need.total_bytes <= available_bytes:
             fits = middle
         else:
             fits_not = middle
@@ -122,20 +136,25 @@ def largest_context(spec: ModelSpec, available_bytes: int, kv_cache_bits: int | 
 
 
 def check_fits(
-    spec: ModelSpec, context_tokens: int, available_bytes: int, kv_cache_bits: int | None = None
+    spec: ModelSpec,
+    context_tokens: int,
+    available_bytes: int,
+    kv_cache_bits: int | None = None,
+    evaluation: Evaluation = USUAL_EVALUATION,
 ) -> MemoryNeed:
     """Return what the model takes with a context of `context_tokens`.
 
     Raises:
         MemoryShortError: that is more than `available_bytes`; the text has every term, and what would fit.
     """
-    need = memory_need(spec, context_tokens, kv_cache_bits)
+    need = memory_need(spec, context_tokens, kv_cache_bits, evaluation)
     if need.total_bytes <= available_bytes:
         return need
-    longest = largest_context(spec, available_bytes, kv_cache_bits)
+    longest = largest_context(spec, available_bytes, kv_cache_bits, evaluation)
+    state = f", recurrent state {_gb(need.recurrent_state_bytes)}" if need.recurrent_state_bytes else ""
     raise MemoryShortError(
         f"{spec.name} with a context of {context_tokens:,} tokens takes {_gb(need.total_bytes)}"
-        f" (weights {_gb(need.weights_bytes)}, KV cache {_gb(need.kv_cache_bytes)},"
+        f" (weights {_gb(need.weights_bytes)}, KV cache {_gb(need.kv_cache_bytes)}{state},"
         f" working memory {_gb(need.overhead_bytes)}), and {_gb(available_bytes)} are free.",
         f"Load it with a context of at most {longest:,} tokens."
         if longest
@@ -144,7 +163,11 @@ def check_fits(
 
 
 def choose_context(
-    spec: ModelSpec, requested_tokens: int | None, available_bytes: int, kv_cache_bits: int | None = None
+    spec: ModelSpec,
+    requested_tokens: int | None,
+    available_bytes: int,
+    kv_cache_bits: int | None = None,
+    evaluation: Evaluation = USUAL_EVALUATION,
 ) -> int:
     """Return the context to load the model with, in tokens.
 
@@ -155,20 +178,20 @@ def choose_context(
         MemoryShortError: the request, or any context at all, takes more than `available_bytes`.
     """
     if requested_tokens is None:
-        longest = largest_context(spec, available_bytes, kv_cache_bits)
-        return longest or check_fits(spec, 1, available_bytes, kv_cache_bits).context_tokens
+        longest = largest_context(spec, available_bytes, kv_cache_bits, evaluation)
+        return longest or check_fits(spec, 1, available_bytes, kv_cache_bits, evaluation).context_tokens
     limit = spec.context_tokens
     if requested_tokens < 1 or (limit is not None and requested_tokens > limit):
         most = f" to {limit:,}" if limit is not None else ""
         raise InvalidRequestError(
             f"{spec.name} cannot have a context of {requested_tokens:,} tokens.", f"Choose from 1{most} tokens."
         )
-    return check_fits(spec, requested_tokens, available_bytes, kv_cache_bits).context_tokens
+    return check_fits(spec, requested_tokens, available_bytes, kv_cache_bits, evaluation).context_tokens
 
 
-def _layers_bytes(spec: ModelSpec, layers: KvLayers, context_tokens: int, bits: int | None) -> int:
+def _layers_bytes(spec: ModelSpec, layers: KvLayers, context_tokens: int, bits: int | None, chunk_tokens: int) -> int:
     window = layers.window_tokens
-    tokens = context_tokens if window is None else min(context_tokens, window + PREFILL_CHUNK_TOKENS)
+    tokens = context_tokens if window is None else min(context_tokens, window + chunk_tokens)
     steps = -(-tokens // ALLOCATION_STEP_TOKENS)
     return round(steps * ALLOCATION_STEP_TOKENS * kv_token_bytes(spec, layers, bits))
 

@@ -55,6 +55,7 @@ class GgufConfig(msgspec.Struct, frozen=True, kw_only=True):
         window_pattern: which layers slide, or one layer in so many that does not; None where the metadata is silent.
         predicting_layers: last layers that only predict further tokens; files may leave them out.
         shared_kv_layers: last layers that reuse the keys and values of earlier ones.
+        state_elements: elements of the recurrent state of one layer; 0 where none has one.
         experts: for mixtures of experts.
         tokens: the vocabulary.
     """
@@ -73,6 +74,7 @@ class GgufConfig(msgspec.Struct, frozen=True, kw_only=True):
     window_pattern: tuple[bool, ...] | int | None
     predicting_layers: int
     shared_kv_layers: int
+    state_elements: int
     experts: Experts | None
     tokens: GgufArray
 
@@ -107,6 +109,7 @@ def read_gguf_config(header: GgufHeader) -> GgufConfig:
         window_pattern=keys.window_pattern(layers),
         predicting_layers=keys.whole("nextn_predict_layers", least=0, most=layers) or 0,
         shared_kv_layers=keys.whole("attention.shared_kv_layers", least=0, most=layers) or 0,
+        state_elements=_state_elements(keys),
         experts=_experts(path, keys),
         tokens=_tokens(path, values),
     )
@@ -169,6 +172,11 @@ def _kv_heads(path: Path, keys: _ArchitectureKeys, heads: tuple[int, ...]) -> tu
     if any(kv and query % kv for query, kv in zip(heads, kv_heads, strict=True)):
         raise broken(path, f"{max(heads)} query heads cannot share {max(kv_heads)} key heads")
     return kv_heads
+
+
+def _state_elements(keys: _ArchitectureKeys) -> int:
+    inner = keys.whole("ssm.inner_size", least=0, most=MAX_WIDTH) or 0
+    return inner * (keys.whole("ssm.state_size", least=0, most=MAX_WIDTH) or 0)
 
 
 def _experts(path: Path, keys: _ArchitectureKeys) -> Experts | None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from runtime.library.gguf_keys import GgufConfig
+from runtime.library.recurrent_state import gguf_layers_with_keys
 from runtime.library.spec import KvLayers, joined
+from runtime.library.tensors import TensorInfo
 
 WINDOW_PERIODS = {
     "afmoe": 4,
@@ -22,10 +26,15 @@ An architecture that is not listed, in a file that does not say which layers sli
 """
 
 
-def gguf_kv_layers(config: GgufConfig) -> tuple[KvLayers, ...]:
-    """Return the layers that hold keys and values, equal neighbours taken together."""
+def gguf_kv_layers(config: GgufConfig, tensors: Sequence[TensorInfo] = ()) -> tuple[KvLayers, ...]:
+    """Return the layers that hold keys and values, equal neighbours taken together.
+
+    Hybrids with recurrent layers tell by their tensors which those are.
+    """
     holding = max(0, config.layers - config.predicting_layers - config.shared_kv_layers)
-    return joined(_layer(config, index) for index in range(holding) if config.kv_heads[index])
+    keyed = gguf_layers_with_keys(tensors)
+    indices = (index for index in range(holding) if config.kv_heads[index] and (keyed is None or index in keyed))
+    return joined(_layer(config, index) for index in indices)
 
 
 def _layer(config: GgufConfig, index: int) -> KvLayers:

@@ -13,6 +13,7 @@ from runtime.library.gguf_shapes import check_gguf_shapes
 from runtime.library.keys import Keys
 from runtime.library.model_files import OpenModelFile, open_model_file
 from runtime.library.quantization import gguf_quantization
+from runtime.library.recurrent_state import gguf_recurrent_state_bytes
 from runtime.library.spec import ChatTemplate, ModelSpec
 from runtime.library.tensors import TensorInfo
 from runtime.values.model import ModelFormat
@@ -65,7 +66,7 @@ def part_paths(path: Path) -> tuple[Path, ...]:
 
 def _assembled(header: GgufHeader, config: GgufConfig, tensors: tuple[TensorInfo, ...], *, is_demo: bool) -> ModelSpec:
     keys = Keys(header.path, header.values)
-    kv_layers = gguf_kv_layers(config)
+    kv_layers = gguf_kv_layers(config, tensors)
     end_ids = [_token_id(config, keys, name) for name in END_TOKEN_KEYS]
     return ModelSpec(
         name=_name(header, keys),
@@ -84,6 +85,7 @@ def _assembled(header: GgufHeader, config: GgufConfig, tensors: tuple[TensorInfo
         vocabulary_size=config.tokens.count,
         kv_layers=kv_layers,
         kv_element_bytes=KV_ELEMENT_BYTES,
+        recurrent_state_bytes=gguf_recurrent_state_bytes(config, tensors),
         sliding_window_tokens=next((run.window_tokens for run in kv_layers if run.window_tokens), None),
         experts=config.experts,
         license=keys.text("general.license"),

@@ -25,7 +25,7 @@ from runtime.values.errors import UserFacingError
 from runtime.values.memory_reads import DecodeReads
 
 CACHE_FILE_NAME = "model-headers.json"
-FORM = 1
+FORM = 2
 """Raise it with every change of what readers of headers find out: what was kept before is then read anew."""
 MAX_FILE_BYTES = 64_000_000
 MAX_ENTRIES = 5000

@@ -18,6 +18,7 @@ from runtime.library.model_files import (
 )
 from runtime.library.packed_weights import Weights, read_packing, unpack
 from runtime.library.quantization import mlx_quantization
+from runtime.library.recurrent_state import mlx_recurrent_state_bytes
 from runtime.library.safetensors_header import read_safetensors_header
 from runtime.library.spec import ModelSpec
 from runtime.library.tensors import TensorInfo
@@ -153,6 +154,9 @@ def _assembled(
         vocabulary_size=_vocabulary_size(folder, config, weights),
         kv_layers=kv_layers,
         kv_element_bytes=_kv_element_bytes(tensors),
+        recurrent_state_bytes=mlx_recurrent_state_bytes(
+            weights, config_keys(folder / CONFIG_FILE, raw), _kv_element_bytes(tensors)
+        ),
         sliding_window_tokens=next((run.window_tokens for run in kv_layers if run.window_tokens), None),
         experts=config.experts,
         license=card_license(folder),

@@ -22,7 +22,7 @@ from math import exp, log
 
 import msgspec
 
-from runtime.library.fit import working_memory_bytes
+from runtime.library.overhead import usual_overhead_bytes
 from runtime.values.errors import InvalidRequestError
 
 MOST_PARAMETERS = 1e14
@@ -154,7 +154,7 @@ def plan_inference(model: PlannedModel) -> InferencePlan:
     return InferencePlan(
         weights_bytes=round(model.parameters * model.bits_per_weight / 8),
         kv_cache_bytes=round(token_bytes * model.context_tokens * model.batch),
-        overhead_bytes=working_memory_bytes(round(shape.hidden_size), LLAMA_3_VOCABULARY),
+        overhead_bytes=usual_overhead_bytes(round(shape.hidden_size), LLAMA_3_VOCABULARY),
     )
 
 

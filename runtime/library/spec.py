@@ -72,6 +72,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
         vocabulary_size: rows of the embedding; every token id must be below.
         kv_layers: what the KV cache consists of; empty for models without attention.
         kv_element_bytes: bytes of one unquantized element in the KV cache.
+        recurrent_state_bytes: what layers that keep a state instead of keys and values keep of one sequence.
         sliding_window_tokens: window of the layers that have one.
         experts: for mixtures of experts.
         license: as the model card names it.
@@ -101,6 +102,7 @@ class ModelSpec(msgspec.Struct, frozen=True, kw_only=True):
     vocabulary_size: int
     kv_layers: tuple[KvLayers, ...]
     kv_element_bytes: int
+    recurrent_state_bytes: int = 0
     sliding_window_tokens: int | None
     experts: Experts | None
     license: str | None

@@ -11,6 +11,7 @@ from runtime.engine.llamacpp_loading import read_gguf
 from runtime.engine.llamacpp_plan import plan_server
 from runtime.engine.llamacpp_server import ServerPlan
 from runtime.library.fit import memory_need
+from runtime.library.overhead import Evaluation
 from runtime.library.spec import ModelSpec
 from runtime.metrics.device import read_device
 from runtime.values.errors import MemoryShortError, UserFacingError
@@ -18,6 +19,7 @@ from runtime.values.model import LoadOptions
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
 
 TOKEN_BYTES = 512
+ON_CPU = Evaluation(chunk_tokens=128)
 PLENTY_BYTES = 64_000_000_000
 
 
@@ -50,7 +52,7 @@ def test_default_context_is_not_tiny_for_models_with_a_large_cache(spec: ModelSp
 
 def test_default_context_is_cut_to_the_memory(spec: ModelSpec) -> None:
     large = widened(spec, 1000)
-    short_bytes = memory_need(large, 2048).total_bytes
+    short_bytes = memory_need(large, 2048, evaluation=ON_CPU).total_bytes
     assert planned(large, short_bytes).context_tokens == 2048
     with pytest.raises(MemoryShortError):
         planned(large, short_bytes, context_tokens=4096)
@@ -59,7 +61,7 @@ def test_default_context_is_cut_to_the_memory(spec: ModelSpec) -> None:
 def test_every_request_has_a_context_of_its_own(spec: ModelSpec) -> None:
     alone, together = planned(spec), planned(spec, parallel_requests=4)
     assert together.context_tokens == alone.context_tokens // 4
-    memory_bytes = memory_need(spec, 100_000).total_bytes
+    memory_bytes = memory_need(spec, 100_000, evaluation=ON_CPU).total_bytes
     assert planned(spec, memory_bytes, context_tokens=100_000).context_tokens == 100_000
     with pytest.raises(MemoryShortError):
         planned(spec, memory_bytes, context_tokens=100_000, parallel_requests=2)
@@ -80,8 +82,28 @@ def test_batches_are_small_enough_to_cancel_and_large_enough_to_run(spec: ModelS
 def test_displaced_conversations_get_a_share_of_what_is_left(spec: ModelSpec) -> None:
     assert planned(spec).prompt_cache_mib == 1024
     left_bytes = 400 << 20
-    tight = planned(spec, memory_need(spec, 4096).total_bytes + left_bytes, context_tokens=4096)
+    tight = planned(spec, memory_need(spec, 4096, evaluation=ON_CPU).total_bytes + left_bytes, context_tokens=4096)
     assert tight.prompt_cache_mib == 100
+
+
+def test_weights_that_a_cpu_wants_in_another_order_are_not_mapped_as_well(tmp_path: Path) -> None:
+    write_random_gguf(tmp_path / "q4.gguf", GgufRecipe(weights="Q4_0", layers=4))
+    write_random_gguf(tmp_path / "f16.gguf", GgufRecipe(weights="F16"))
+    rearranged, plain = read_gguf(tmp_path / "q4.gguf"), read_gguf(tmp_path / "f16.gguf")
+
+    assert not planned(rearranged).maps_weights
+    assert planned(rearranged, gpu=True).maps_weights
+    assert planned(plain).maps_weights
+
+
+def test_states_to_go_back_to_get_a_share_of_what_is_left(spec: ModelSpec) -> None:
+    recurrent = msgspec.structs.replace(spec, recurrent_state_bytes=50 << 20)
+    need = memory_need(recurrent, 4096, evaluation=ON_CPU).total_bytes
+
+    assert planned(spec).context_checkpoints == 1
+    assert planned(recurrent).context_checkpoints == (1 << 30) // (50 << 20)
+    assert planned(recurrent, need + (800 << 20), context_tokens=4096).context_checkpoints == 2
+    assert planned(recurrent, need, context_tokens=4096).context_checkpoints == 1
 
 
 def test_an_mlx_directory_is_sent_to_the_other_engine(tmp_path: Path) -> None:

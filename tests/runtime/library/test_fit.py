@@ -18,8 +18,8 @@ from mlx_lm.models.cache import QuantizedKVCache
 
 from runtime.engine.mlx_cache import kv_quantization
 from runtime.library.fit import (
-    PREFILL_CHUNK_TOKENS,
     UNSTATED_CONTEXT_TOKENS,
+    at_once,
     check_fits,
     choose_context,
     kv_cache_bytes,
@@ -28,6 +28,7 @@ from runtime.library.fit import (
 )
 from runtime.library.mlx_config import read_mlx_config
 from runtime.library.mlx_kv import mlx_kv_layers
+from runtime.library.overhead import PREFILL_CHUNK_TOKENS, USUAL_EVALUATION, Evaluation
 from runtime.library.packed_weights import Weights
 from runtime.library.reader import read_spec
 from runtime.library.spec import KvLayers, ModelSpec
@@ -216,6 +217,51 @@ def test_need_is_the_sum_of_its_terms() -> None:
     assert need.kv_cache_bytes == kv_cache_bytes(SPEC, 4096)
     assert need.total_bytes == need.weights_bytes + need.kv_cache_bytes + need.overhead_bytes
     assert need.overhead_bytes > 0
+
+
+def test_sequences_at_the_same_time_share_weights_and_nothing_else() -> None:
+    spec = msgspec.structs.replace(SPEC, recurrent_state_bytes=1_000_000)
+    one, three = memory_need(spec, 4096), memory_need(at_once(spec, 3), 4096)
+
+    assert three.weights_bytes == one.weights_bytes
+    assert three.kv_cache_bytes == 3 * one.kv_cache_bytes
+    assert three.recurrent_state_bytes == 3 * one.recurrent_state_bytes == 3_000_000
+
+
+def test_llama_cpp_keeps_states_and_windows_a_second_time() -> None:
+    window = (KvLayers(layers=4, kv_heads=8, key_dim=128, value_dim=128, window_tokens=1024),)
+    spec = msgspec.structs.replace(GGUF, kv_layers=window, recurrent_state_bytes=1000)
+    need = memory_need(spec, 8192, evaluation=Evaluation(chunk_tokens=256))
+
+    assert need.recurrent_state_bytes == 2000
+    assert need.kv_cache_bytes == (1024 + 256 + 1024) * 4 * 8 * 256 * 2
+
+
+@pytest.mark.parametrize(
+    ("changes", "bits", "evaluation"),
+    [
+        ({"kv_layers": (KvLayers(layers=28, kv_heads=8, key_dim=96, value_dim=96),)}, None, USUAL_EVALUATION),
+        ({}, 8, USUAL_EVALUATION),
+        ({}, None, Evaluation(fuses_attention=False)),
+    ],
+)
+def test_attention_that_is_not_fused_has_all_its_scores_at_once(
+    changes: dict[str, object], bits: int | None, evaluation: Evaluation
+) -> None:
+    near, far = (
+        memory_need(msgspec.structs.replace(SPEC, **changes), tokens, bits, evaluation).overhead_bytes
+        for tokens in (1024, 2048)
+    )
+
+    assert far - near == pytest.approx(1.7 * PREFILL_CHUNK_TOKENS * 1024 * 16 * 2, abs=2)
+    assert memory_need(SPEC, 1024).overhead_bytes == memory_need(SPEC, 2048).overhead_bytes
+
+
+def test_wider_chunks_and_larger_vocabularies_take_more() -> None:
+    usual = memory_need(SPEC, 4096).overhead_bytes
+
+    assert memory_need(SPEC, 4096, evaluation=Evaluation(chunk_tokens=1024)).overhead_bytes > usual
+    assert memory_need(msgspec.structs.replace(SPEC, vocabulary_size=200_000), 4096).overhead_bytes > usual
 
 
 @given(
