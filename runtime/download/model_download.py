@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from runtime.download.part_file import READ_BYTES, PartFile, WrongContentError
+from runtime.download.part_file import PartFile, WrongContentError
 from runtime.download.plan import GIT_ID, SHA256, DownloadPlan, PlannedFile
 from runtime.download.progress import Clock, Progress
 from runtime.download.retry import RetryPolicy
@@ -183,9 +183,9 @@ class ModelDownload:
                 self._progress.correct(before)
             if body.first != part.length:
                 raise HubBusyError("The server sends another part of the file than it was asked for.", "Try again.")
-            while data := body.read(READ_BYTES):
-                part.append(data)
-                self._progress.add(len(data))
+            while not part.is_whole and (count := body.read_into(part.space())):
+                part.take(count)
+                self._progress.add(count)
                 self._check_stop()
         finally:
             body.close()

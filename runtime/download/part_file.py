@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import os
 import stat
 from collections.abc import Callable, Iterator
@@ -20,7 +21,6 @@ from runtime.library.defects import shown
 from runtime.values.errors import DownloadError
 
 PART_SUFFIX = ".part"
-READ_BYTES = 1 << 20
 FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0)
 
@@ -45,8 +45,9 @@ class PartFile:
         self.length = 0
         with disk_errors(self._part):
             self._part.parent.mkdir(parents=True, exist_ok=True)
-            self._descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
-            status = os.fstat(self._descriptor)
+            descriptor = os.open(self._part, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o644)
+            self._stream = io.FileIO(descriptor, "r+b")
+            status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             self.close()
             raise DownloadError(f"{shown(self._part)} is no file.", "Remove it, then try again.")
@@ -58,31 +59,30 @@ class PartFile:
             DownloadError: it cannot be read.
         """
         with disk_errors(self._part):
-            if os.fstat(self._descriptor).st_size > self._file.size_bytes:
-                os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
-            while go_on() and (data := os.read(self._descriptor, READ_BYTES)):
-                self._hash.update(data)
-                self.length += len(data)
+            if os.fstat(self._stream.fileno()).st_size > self._file.size_bytes:
+                self._stream.truncate(0)
+            self._stream.seek(0)
+            while go_on() and (count := self._stream.readinto(self._hash.space())):
+                self._hash.take(count)
+                self.length += count
 
-    def append(self, data: bytes) -> None:
-        """Write `data` behind what is here.
+    def space(self) -> memoryview:
+        """Return where the next bytes are to be put before `take`; empty once all are here."""
+        return self._hash.space()[: self._file.size_bytes - self.length]
+
+    def take(self, count: int) -> None:
+        """Write the first `count` bytes of `space` behind what is here.
 
         Raises:
-            WrongContentError: that is more than the file holds.
             DownloadError: the disk is full, or fails.
         """
-        if self.length + len(data) > self._file.size_bytes:
-            raise WrongContentError(
-                f"{shown(self._file.target)} is longer than the Hub says.", "Try again later, or choose another model."
-            )
-        place = self.length
+        data = self._hash.space()[:count]
         with disk_errors(self._part):
-            try:
-                while self.length < place + len(data):
-                    self.length += os.write(self._descriptor, memoryview(data)[self.length - place :])
-            finally:
-                self._hash.update(data[: self.length - place])
+            while data:
+                written = self._stream.write(data)
+                self.length += written
+                data = data[written:]
+        self._hash.take(count)
 
     def restart(self) -> None:
         """Drop all that is here.
@@ -91,8 +91,8 @@ class PartFile:
             DownloadError: the disk fails.
         """
         with disk_errors(self._part):
-            os.ftruncate(self._descriptor, 0)
-            os.lseek(self._descriptor, 0, os.SEEK_SET)
+            self._stream.truncate(0)
+            self._stream.seek(0)
         self._hash.close()
         self._hash = self._fresh_hash()
         self.length = 0
@@ -116,7 +116,7 @@ class PartFile:
                 "Try again; if it happens again, check the proxy and HF_ENDPOINT.",
             )
         with disk_errors(self._part):
-            os.fsync(self._descriptor)
+            os.fsync(self._stream.fileno())
         self.close()
         with disk_errors(self._path):
             self._part.replace(self._path)
@@ -124,9 +124,7 @@ class PartFile:
     def close(self) -> None:
         """Close the file; what is here stays. Idempotent."""
         self._hash.close()
-        descriptor, self._descriptor = self._descriptor, -1
-        if descriptor >= 0:
-            os.close(descriptor)
+        self._stream.close()
 
     def _fresh_hash(self) -> RunningHash:
         if self._file.sha256:

@@ -97,18 +97,38 @@ class Body:
             data = self._response.read1(most_bytes)
         except (OSError, HTTPException, ValueError) as error:
             raise self._broken_off(error) from error
-        if self._left is not None:
-            self._left -= len(data)
-            if self._left == 0:
-                self._response.close()  # leaves the connection open for the next request
-            elif not data:
-                raise self._broken_off(ConnectionError(f"{self._left} bytes were still to come"))
+        self._count(len(data))
         return data
+
+    def read_into(self, space: memoryview) -> int:
+        """Put what has come into `space` and return how much; as `read` else."""
+        if self._left is None:
+            data = self.read(len(space))
+            space[: len(data)] = data
+            return len(data)
+        if self._left == 0:
+            return 0
+        try:
+            count = self._response.fp.readinto1(space[: self._left])
+        except (OSError, HTTPException, ValueError) as error:
+            raise self._broken_off(error) from error
+        self._count(count)
+        return count
 
     def close(self) -> None:
         """Want no more of it. Idempotent."""
         if not self._response.isclosed():
             self._lost()
+
+    def _count(self, count: int) -> None:
+        """Count bytes that came; none at all before the end is a cut."""
+        if self._left is None:
+            return
+        self._left -= count
+        if self._left == 0:
+            self._response.close()  # leaves the connection open for the next request
+        elif count == 0:
+            raise self._broken_off(ConnectionError(f"{self._left} bytes were still to come"))
 
     def _broken_off(self, error: BaseException) -> UserFacingError:
         self._lost()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.download.part_file import READ_BYTES
+from runtime.download.running_hash import BUFFER_BYTES
 from runtime.download.staging import partial_downloads
 from tests.hub.faults import Throttle
 from tests.hub.hosted import HostedFile, HostedRepo
@@ -72,7 +72,7 @@ def test_killed_a_hundred_times_and_always_right_in_the_end(seed: int, scene: Sc
     assert has_arrived(scene.repo, plan, tmp_path / "models")
     assert partial_downloads(tmp_path / "models") == ()
     wasted = scene.hub.sent_bytes - fetched_before - (completed + 1) * plan.total_bytes
-    assert wasted < kills * READ_BYTES
+    assert wasted < kills * BUFFER_BYTES
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX systems do")
