@@ -111,7 +111,7 @@ def _read(file: Path) -> Mapping[str, _Entry]:
 
 
 def _stamp(files: Sequence[ScannedFile]) -> str:
-    parts = "\0".join(f"{file.name}\0{file.size_bytes}\0{file.modified_ns}" for file in files)
+    parts = repr([(file.name, file.size_bytes, file.modified_ns) for file in files])
     return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 
 

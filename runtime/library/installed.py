@@ -112,11 +112,14 @@ def installed_model(model: ScannedModel, name: str, origin: ModelOrigin) -> Inst
 
 def model_name(model: ScannedModel, folder: Path) -> str:
     """Return what a model found in `folder` answers to."""
-    part = PART_NAME.fullmatch(model.path.name)
-    last = part[1] if part else model.path.name
-    name = model.path.relative_to(folder).with_name(last).as_posix()
-    is_file_name = model.format is ModelFormat.GGUF and name.lower().endswith(GGUF_SUFFIX)
-    return name[: -len(GGUF_SUFFIX)] if is_file_name else name
+    *above, last = model.path.parts[len(folder.parts) :]
+    if model.format is ModelFormat.GGUF:
+        part = PART_NAME.fullmatch(last)
+        if part is not None:
+            last = part[1]
+        elif last.lower().endswith(GGUF_SUFFIX):
+            last = last[: -len(GGUF_SUFFIX)]
+    return "/".join((*above, last))
 
 
 def _own(paths: AppPaths) -> Iterator[InstalledModel]:
