@@ -59,7 +59,7 @@ class Desktop:
     """Everything the window is made of."""
 
     def __init__(self, first_paint: FirstPaint, loop: asyncio.AbstractEventLoop, paths: AppPaths) -> None:
-        self._looks = first_paint.looks
+        self.looks = first_paint.looks
         self.window = first_paint.window
         self.metrics = MetricsState()
         self.states = make_states(loop, paths, self.metrics)
@@ -72,7 +72,7 @@ class Desktop:
         self.metrics_panel = MetricsPanel(theme, self.metrics, self.states.engine)
         self.model_button = ModelButton(theme, self.states.engine, self.states.installed)
         self.window.place(Parts(self.sidebar, self.chat_panel, self.metrics_panel, self.model_button))
-        self._cursor = CalmCursor(self._looks.application, parent=self.window)
+        self._cursor = CalmCursor(self.looks.application, parent=self.window)
         self._cursor.keep_still(still=theme.reduced_motion)
         self.commands = WindowCommands(
             self.states, self.window, self.chat_panel, self.sidebar, self.model_button, paths
@@ -80,12 +80,12 @@ class Desktop:
         self.session = Session(self.states, self.window, self.chat_panel)
         self.states.preferences.changed.connect(lambda _: self.apply_theme())
         self.states.engine.status_changed.connect(self._note_model)
-        self._looks.application.styleHints().colorSchemeChanged.connect(self.window.system_scheme_changed)
+        self.looks.application.styleHints().colorSchemeChanged.connect(self.window.system_scheme_changed)
         self.window.system_scheme_changed.connect(self.apply_theme)
 
     def apply_theme(self) -> None:
         """Dress everything anew: the user or the system chose another look."""
-        theme = self._looks.put_on(self.states.preferences.preferences)
+        theme = self.looks.put_on(self.states.preferences.preferences)
         self._cursor.keep_still(still=theme.reduced_motion)
         for part in (self.window, self.chat_panel, self.sidebar, self.metrics_panel, self.model_button, self.commands):
             part.apply_theme(theme)

@@ -6,6 +6,7 @@ Imports as little as that needs. Everything else is imported by `desktop.app` wh
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -37,18 +38,24 @@ PATIENCE_MS = 500
 
 
 class Looks:
-    """What a theme is made of, and the application that wears it."""
+    """What a theme is made of, and the application that wears it.
+
+    Attributes:
+        application: wears it.
+        system_is_dark: tells whether the desktop is dark.
+    """
 
     def __init__(self, application: QApplication, assets: Path) -> None:
         self.application = application
+        self.system_is_dark: Callable[[], bool] = lambda: _system_is_dark(application)
         self._fonts = load_fonts(fonts_folder(assets))
         self._icons = Icons(icons_folder(assets))
 
     def put_on(self, preferences: Preferences) -> Theme:
         """Dress the application and return the theme for its widgets."""
-        hints = self.application.styleHints()
-        hints.setColorScheme(_scheme_for(preferences.appearance))  # Title bars and native dialogs follow it.
-        colors = colors_for(preferences.appearance, system_is_dark=hints.colorScheme() is Qt.ColorScheme.Dark)
+        # Title bars and native dialogs follow this, too.
+        self.application.styleHints().setColorScheme(_scheme_for(preferences.appearance))
+        colors = colors_for(preferences.appearance, system_is_dark=self.system_is_dark())
         fonts = msgspec.structs.replace(self._fonts, scale=preferences.text_scale)
         theme = Theme(colors, fonts, self._icons, reduced_motion=preferences.reduced_motion)
         self.application.setPalette(qt_palette(colors))
@@ -115,6 +122,10 @@ def open_first_paint(paths: AppPaths) -> FirstPaint:
     first_paint = FirstPaint(make_application(paths.assets), paths)
     first_paint.show()
     return first_paint
+
+
+def _system_is_dark(application: QApplication) -> bool:
+    return application.styleHints().colorScheme() is Qt.ColorScheme.Dark
 
 
 def _scheme_for(appearance: Appearance) -> Qt.ColorScheme:

@@ -163,6 +163,5 @@ def _press(key: Keys) -> None:
     if focused is None or not bindings:
         return
     combination: QKeyCombination = bindings[0][0]  # type: ignore[index] # Missing from PySide6's own types.
-    for kind in (QEvent.Type.KeyPress, QEvent.Type.KeyRelease):
-        event = QKeyEvent(kind, combination.key(), combination.keyboardModifiers())
-        QCoreApplication.sendEvent(focused, event)
+    # Not through the application: it would look for a shortcut first, and find this entry again.
+    focused.event(QKeyEvent(QEvent.Type.KeyPress, combination.key(), combination.keyboardModifiers()))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import msgspec
 import pytest
-from PySide6.QtCore import QPoint
-from PySide6.QtWidgets import QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtWidgets import QApplication, QWidget
 
 from desktop.theme.colors import DARK, HIGH_CONTRAST, LIGHT, Appearance, Colors, colors_for
 from tests.desktop.window.opened_window import Home, OpenedWindow
@@ -56,3 +56,38 @@ async def test_the_next_window_has_the_appearance_that_was_chosen(
         await window.idle()
     async with home.open_scripted() as window:
         assert window.widget.theme.colors is colors
+
+
+async def test_the_window_follows_the_system_while_it_is_open(home: Home, qapp: QApplication) -> None:
+    async with home.open_scripted() as window:
+        assert window.widget.theme.colors is LIGHT
+        window.desktop.looks.system_is_dark = lambda: True
+        qapp.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+        assert window.widget.theme.colors is DARK
+        choose(window, Appearance.LIGHT)
+        qapp.styleHints().colorSchemeChanged.emit(Qt.ColorScheme.Dark)
+        assert window.widget.theme.colors is LIGHT
+        choose(window, Appearance.SYSTEM)
+        assert window.widget.theme.colors is DARK
+
+
+async def test_nothing_moves_by_itself_with_reduced_motion(home: Home, qapp: QApplication) -> None:
+    async with home.open_scripted() as window:
+        state = window.states.preferences
+        assert not window.widget.theme.reduced_motion
+        state.choose(msgspec.structs.replace(state.preferences, reduced_motion=True))
+        assert window.widget.theme.reduced_motion
+        assert qapp.cursorFlashTime() == 0
+        state.choose(msgspec.structs.replace(state.preferences, reduced_motion=False))
+
+
+async def test_what_has_the_keyboard_focus_looks_different(home: Home) -> None:
+    async with home.open_scripted() as window:
+        for name in ("composer", "searchField", "modelButton", "newChatButton", "sidebarButton", "starterButton1"):
+            control = window.find_control(name)
+            framed = control.parentWidget() if name == "composer" else control
+            elsewhere = window.find_control("searchField" if name != "searchField" else "modelButton")
+            elsewhere.setFocus()
+            without = framed.grab().toImage()
+            control.setFocus()
+            assert framed.grab().toImage() != without, name
