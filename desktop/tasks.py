@@ -33,6 +33,11 @@ class Tasks(QObject):
         """Whether nothing runs."""
         return not self._running
 
+    @property
+    def names(self) -> list[str]:
+        """What runs."""
+        return sorted(task.get_name() for task in self._running)
+
     def start(self, work: Coroutine[object, object, None], name: str) -> asyncio.Task[None]:
         """Start `work`; `name` is for the log."""
         task = self._loop.create_task(self._guard(work, name), name=name)

@@ -35,6 +35,7 @@ from runtime.values.model import EngineName
 PATIENCE_S = 30.0
 QUICK = Script(prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
 SLOW = Script(replies=(tuple(f"word{number} " for number in range(2000)),), decode_tokens_per_second=100)
+WAITS_FOR_QUIET = {"go on with the downloads"}
 W = TypeVar("W", bound=QWidget)
 
 
@@ -210,7 +211,12 @@ class OpenedWindow:
 
     async def idle(self, what: str = "idle chat") -> None:
         """Wait until nothing is being answered, and everything that was begun is done."""
-        await until(lambda: not self.states.chat.busy and self.states.tasks.is_idle, what)
+        await until(lambda: not self.states.chat.busy and self.is_at_rest, what)
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether everything that was begun is done, but for what waits until a window has been quiet for a while."""
+        return set(self.states.tasks.names) <= WAITS_FOR_QUIET
 
     async def streaming(self, characters: int = 20) -> None:
         """Wait until a reply is under way and some of it is on the screen."""

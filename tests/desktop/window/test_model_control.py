@@ -18,7 +18,7 @@ SLOW_TO_LOAD = Script(load_s=600.0, prefill_tokens_per_second=1e6)
 async def model_menu(window: OpenedWindow, *, is_idle: bool = True) -> QMenu:
     """Open the menu of models with a click."""
     window.click("modelButton")
-    await until(lambda: window.states.tasks.is_idle or not is_idle, "list of models")
+    await until(lambda: window.is_at_rest or not is_idle, "list of models")
     return window.find(QMenu, "modelListMenu")
 
 

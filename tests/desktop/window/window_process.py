@@ -55,7 +55,7 @@ async def draft(window: OpenedWindow, text: str) -> None:
     window.click("newChatButton")
     window.write(text)
     memory = window.states.preferences
-    await until(lambda: memory.memory.new_draft == text and window.states.tasks.is_idle, "kept draft")
+    await until(lambda: memory.memory.new_draft == text and window.is_at_rest, "kept draft")
     _say(KEPT)
 
 
