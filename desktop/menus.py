@@ -6,7 +6,8 @@ The titles come with the window, the entries once there is something behind them
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import cast
 
 import msgspec
 from PySide6.QtCore import QCoreApplication, QEvent, QKeyCombination
@@ -162,6 +163,7 @@ def _press(key: Keys) -> None:
     bindings = QKeySequence.keyBindings(key)
     if focused is None or not bindings:
         return
-    combination: QKeyCombination = bindings[0][0]  # type: ignore[index] # Missing from PySide6's own types.
+    # PySide6 does not say that a sequence can be indexed.
+    combination = cast("Sequence[QKeyCombination]", bindings[0])[0]
     # Not through the application: it would look for a shortcut first, and find this entry again.
     focused.event(QKeyEvent(QEvent.Type.KeyPress, combination.key(), combination.keyboardModifiers()))

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -62,7 +63,7 @@ def told(hub: HubServer, *arguments: str) -> Json | list[Json]:
 def test_a_search_finds_models_with_their_forms(hosted: HubServer) -> None:
     found = told(hosted, "models", "search", "tiny", "--format", "all")
     assert isinstance(found, list)
-    variants = [variant for model in found for variant in model["variants"]]  # type: ignore[attr-defined]
+    variants = [variant for model in found for variant in cast("list[Json]", model["variants"])]
 
     assert {(one["repo_id"], one["variant"]) for one in variants} == {
         (MLX_REPO, "INT8"),

@@ -13,6 +13,7 @@ from mlx.nn.layers.base import Module
 from mlx.utils import tree_flatten
 from mlx_lm.models import cache as mlx_cache
 
+from runtime.library.gguf_header import GgufArray
 from runtime.library.gguf_keys import GgufConfig
 from runtime.library.gguf_kv import gguf_kv_layers
 from runtime.library.keys import Keys
@@ -141,7 +142,6 @@ def test_a_model_of_attention_alone_keeps_no_state() -> None:
 
 def gguf_config(state_elements: int) -> GgufConfig:
     """Return four layers, all of which name key heads."""
-    tokens: object = None
     return GgufConfig(
         architecture="qwen3next",
         layers=4,
@@ -159,7 +159,7 @@ def gguf_config(state_elements: int) -> GgufConfig:
         shared_kv_layers=0,
         state_elements=state_elements,
         experts=None,
-        tokens=tokens,  # type: ignore[arg-type]
+        tokens=GgufArray(element_type=8, count=0, offset=0),
     )
 
 
