@@ -85,7 +85,7 @@ async def test_what_has_the_keyboard_focus_looks_different(home: Home) -> None:
     async with home.open_scripted() as window:
         for name in ("composer", "searchField", "modelButton", "newChatButton", "sidebarButton", "starterButton1"):
             control = window.find_control(name)
-            framed = control.parentWidget() if name == "composer" else control
+            framed = window.find_control("chatPanel" if name == "composer" else name)
             elsewhere = window.find_control("searchField" if name != "searchField" else "modelButton")
             elsewhere.setFocus()
             without = framed.grab().toImage()
