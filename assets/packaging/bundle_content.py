@@ -69,8 +69,8 @@ EXCLUDED_MODULES = (
     "torch",
 )
 
-# Parts of Qt and MLX that nothing here uses: QML, the virtual keyboard (GPL), embedded displays, headers, and translations
-# of Qt's own modules.
+# Parts of Qt and MLX that nothing here uses: QML, the virtual keyboard (GPL), embedded displays, headers, and
+# translations of Qt's own modules.
 LEFT_OUT_FILES = (
     "Qt6Lottie",
     "Qt6Pdf",
