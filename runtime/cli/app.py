@@ -29,13 +29,15 @@ examples:
   first-token chat                                      a conversation
   first-token chat --model demo:int4 --json "Hello"     one JSON object, for scripts
   first-token models inspect demo                       what a model is, without loading it
+  first-token models fit --parameters 70e9 --bits 4     does a model of that size fit here?
+  first-token models pull qwen3-0.6b                    download a model
   first-token bench --model demo:int4 demo:int8         how fast models run here
   first-token doctor                                    does everything work here?
 
 exit codes: 0 done; 1 refused, with one line that says why and what to do; 2 wrong usage; 130 interrupted.
 With --json an error is {"error": {"code", "what", "next_step"}} on stderr.
 
-Nothing leaves this machine.
+Nothing of a chat leaves this machine. `models search`, `models pull` and `models fit REPO` ask the Hub for models.
 """
 
 EXIT_REFUSED = 1
