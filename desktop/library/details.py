@@ -194,7 +194,7 @@ def _variant_row(variant: OfferedVariant, chosen: ChosenOffer, tr: Translate) ->
     notes = [tr("{bits} bits a weight").format(bits=f"{bits:.2f}")] if bits is not None else []
     notes.append(variant.form.repo_id.partition("/")[0])
     notes += [tr("terms to accept")] if variant.form.gated else []
-    mark = tr("Recommended") if variant.key == chosen.recommended else ""
+    mark = tr("Best here") if variant.key == chosen.recommended else ""
     return ModelRow(
         key=variant.key,
         title=variant.title,

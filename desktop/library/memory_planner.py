@@ -183,7 +183,7 @@ class MemoryPlanner(QScrollArea):
             ("planGradientsValue", self.tr("Gradients"), self.tr("16 bits for each parameter.")),
             (
                 "planOptimizerValue",
-                self.tr("AdamW"),
+                self.tr("AdamW states"),
                 self.tr("Weights in 32 bits, momentum and variance: 12 bytes for each parameter."),
             ),
             (

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from desktop.library.detail import Action
 from desktop.library.detail_pane import DetailPane
 from desktop.library.filter_bar import FilterBar
 from desktop.library.memory_planner import MemoryPlanner
@@ -174,7 +175,7 @@ class ModelPicker(QDialog):
         self._table.chosen.connect(picking.choose)
         self._table.acted.connect(lambda _: picking.act_first())
         self._detail.variant_chosen.connect(picking.choose_variant)
-        self._detail.action_requested.connect(picking.act)
+        self._detail.action_requested.connect(self._act)
         self._detail.memory.context_chosen.connect(picking.states.fit.choose_context)
         download.pause_requested.connect(picking.pause)
         download.resume_requested.connect(picking.resume)
@@ -215,6 +216,11 @@ class ModelPicker(QDialog):
             return
         picking.settle(self._table.show_rows(picking.rows(), picking.chosen))
         self._detail.show_detail(picking.detail())
+
+    def _act(self, action: Action) -> None:
+        """Do what a button says; the buttons may be others then, so the list takes the focus."""
+        self._table.setFocus(Qt.FocusReason.OtherFocusReason)
+        self._picking.act(action)
 
     def _load(self, name: str) -> None:
         """Give way to the chat."""

@@ -12,7 +12,7 @@ from desktop.library.detail import Detail
 from desktop.library.details import ChosenOffer, installed_detail, offer_detail, queued_detail
 from desktop.library.rows import Row, download_rows, find_rows, installed_rows
 from desktop.state.library_fit import Outlook
-from desktop.state.library_offers import OfferedModel, OfferedVariant, model_place, not_listed
+from desktop.state.library_offers import OfferedModel, OfferedVariant, Origin, model_place, not_listed
 from desktop.state.library_search import Asking
 from desktop.state.library_states import LibraryStates
 from desktop.state.library_wanted import Wanted, matching_offers, wanted_variants
@@ -49,7 +49,7 @@ class PageContent:
         match page:
             case Page.FIND:
                 listed = self._catalog()
-                return find_rows(listed, self._found(listed), self._states.search.answer, self._states.fit, self._tr)
+                return self._find_rows(listed)
             case Page.INSTALLED:
                 return self._installed_rows()
             case Page.DOWNLOADS:
@@ -105,7 +105,7 @@ class PageContent:
     def _narrowed(self, model: OfferedModel) -> OfferedModel:
         """Return `model` with the forms that are wanted, and what their headers say."""
         variants = wanted_variants(model, self.wanted.scheme)
-        return msgspec.structs.replace(model, variants=tuple(map(self._states.headers.described, variants)))
+        return msgspec.structs.replace(model, variants=self._states.headers.described(variants))
 
     def offer(self, key: str) -> OfferedModel | None:
         """Return the model that can be downloaded, with the forms that are wanted; None if there is none."""
@@ -120,9 +120,14 @@ class PageContent:
         found = next((variant for variant in model.variants if variant.key == chosen), None)
         return found or self._states.fit.recommended([model]).get(model.key) or self._states.fit.best_variant(model)
 
+    def _find_rows(self, listed: tuple[OfferedModel, ...]) -> list[Row]:
+        states = self._states
+        recommended = states.fit.recommended(map(self._narrowed, states.catalog.models))
+        return find_rows(listed, recommended, self._found(listed), states.search.answer, states.fit, self._tr)
+
     def _chosen_offer(self, model: OfferedModel) -> ChosenOffer:
         states, variant = self._states, self.variant(model)
-        recommended = states.fit.recommended([model]).get(model.key)
+        recommended = states.fit.recommended([model]).get(model.key) if model.origin is Origin.CATALOG else None
         return ChosenOffer(
             model=model,
             variant=variant,
@@ -145,6 +150,15 @@ class PageContent:
             return self._states.library.paths.models / model_place(variant.form)
         except UserFacingError:
             return None
+
+    def kept_variant(self, model: OfferedModel) -> OfferedVariant:
+        """Return the chosen form of `model`, or the one to suggest, which counts as chosen from now on.
+
+        What is suggested may change with what is known; what a person looks at may not.
+        """
+        variant = self.variant(model)
+        self.variants[model.key] = variant.key
+        return variant
 
     def installed(self, key: str) -> LibraryModel | None:
         """Return the model on this machine that lies at `key`; None if there is none."""

@@ -161,7 +161,7 @@ class Picking(QObject):
         """Download the chosen form of the chosen model."""
         model = self._content.offer(self.chosen)
         if model is not None:
-            self._start(self.states.downloads.add(self._content.variant(model)), "begin a download")
+            self._start(self.states.downloads.add(self._content.kept_variant(model)), "begin a download")
 
     def pause(self, key: str) -> None:
         """Stop a download for now."""
@@ -272,7 +272,7 @@ class Picking(QObject):
     def _read_headers(self) -> None:
         model = self._content.offer(self.chosen) if self.page is Page.FIND else None
         if model is not None:
-            self.states.headers.read(self._content.variant(model))
+            self.states.headers.read(self._content.kept_variant(model))
 
     def _timer(self, pause_ms: int, then: Callable[[], None]) -> QTimer:
         timer = QTimer(self)

@@ -144,11 +144,11 @@ class _Lines:
         return QRectF(self._area.left(), self._area.top() + number * self._line, self._area.width(), self._line)
 
     def _title(self, row: ModelRow, area: QRectF, font: QFont) -> None:
-        """Paint the name, and the mark right behind it."""
+        """Paint the name, and the mark right behind it where there is room for both."""
         room = area
-        if row.mark:
-            mark = chip_size(self._theme, row.mark)
-            width = min(QFontMetricsF(font).horizontalAdvance(row.title), area.width() - mark.width() - GAP_PX)
+        width = QFontMetricsF(font).horizontalAdvance(row.title) + 1
+        mark = chip_size(self._theme, row.mark)
+        if row.mark and width + GAP_PX + mark.width() <= area.width():
             room = self._placed(area, 0, width)
             corner = self._placed(area, width + GAP_PX, mark.width())
             paint_chip(

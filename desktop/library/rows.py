@@ -79,18 +79,23 @@ def row_text(row: Row, tr: Translate) -> str:
 
 
 def find_rows(
-    catalog: Sequence[OfferedModel], found: Sequence[OfferedModel], answer: Answer, fit: FitState, tr: Translate
+    catalog: Sequence[OfferedModel],
+    recommended: Mapping[str, OfferedVariant],
+    found: Sequence[OfferedModel],
+    answer: Answer,
+    fit: FitState,
+    tr: Translate,
 ) -> list[Row]:
     """Return the page "Find models": what suits this machine, the rest of the curated list, and what the Hub has.
 
     Args:
         catalog: what the curated list has of what is wanted.
+        recommended: what to recommend on this machine, by the keys of models, the best first.
         found: what the Hub has, without what is in `catalog`.
         answer: how the question to the Hub went.
         fit: says what suits this machine.
         tr: translates.
     """
-    recommended = fit.recommended(catalog)
     best = [model for key in recommended for model in catalog if model.key == key]
     others = [model for model in catalog if model.key not in recommended]
     rows: list[Row] = []

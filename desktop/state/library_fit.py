@@ -95,7 +95,9 @@ class FitState(QObject):
 
     def outlook(self, variant: OfferedVariant) -> Outlook | None:
         """Return how `variant` will be here; None where that cannot be said yet."""
-        return self.outlook_of(variant.spec, variant.reads, active_parameters=variant.active_parameters)
+        return self.outlook_of(
+            variant.spec or variant.estimate, variant.reads, active_parameters=variant.active_parameters
+        )
 
     def outlook_of(
         self, spec: ModelSpec | None, reads: DecodeReads | None, *, active_parameters: int | None = None

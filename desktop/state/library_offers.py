@@ -53,6 +53,7 @@ class OfferedVariant(msgspec.Struct, frozen=True, kw_only=True):
         download_bytes: about how much there is to download; None if nothing tells.
         bits_per_weight: effective bits; None if not known.
         spec: what the memory estimate needs; None until the headers have been read.
+        estimate: what another form of the model tells of this one, while its own headers have not been read.
         reads: what writing a token reads; None likewise.
         active_parameters: weights that a token uses; None if not known.
         preference: what orders variants that fit equally well, the better one higher.
@@ -62,6 +63,7 @@ class OfferedVariant(msgspec.Struct, frozen=True, kw_only=True):
     download_bytes: int | None
     bits_per_weight: float | None
     spec: ModelSpec | None = None
+    estimate: ModelSpec | None = None
     reads: DecodeReads | None = None
     active_parameters: int | None = None
     preference: tuple[int, float] = (0, 0.0)
@@ -69,7 +71,7 @@ class OfferedVariant(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """What tells this form of this model from all others."""
-        return " ".join((self.form.repo_id, self.form.scheme.title, *self.form.files[:1]))
+        return form_key(self.form)
 
     @property
     def title(self) -> str:
@@ -113,6 +115,11 @@ class OfferedModel(msgspec.Struct, frozen=True, kw_only=True):
     good_at: str = ""
     downloads: int | None = None
     variants: tuple[OfferedVariant, ...]
+
+
+def form_key(form: HubVariant) -> str:
+    """Return what tells a form of a model from all others."""
+    return " ".join((form.repo_id, form.scheme.title, *form.files[:1]))
 
 
 def catalog_offers(catalog: Catalog, formats: Sequence[ModelFormat]) -> tuple[OfferedModel, ...]:
@@ -173,7 +180,7 @@ def _hub_offer(model: HubModel, formats: Sequence[ModelFormat]) -> OfferedModel:
     return OfferedModel(
         key=f"{Origin.HUB}:{name.casefold()}",
         name=model.name,
-        publisher=model.publisher or "",
+        publisher=model.publisher or model.variants[0].repo_id.partition("/")[0],
         origin=Origin.HUB,
         parameters=model.parameters,
         license=model.license or "",

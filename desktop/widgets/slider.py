@@ -54,6 +54,6 @@ class Slider(QSlider):
         colors = self._theme.colors
         handle = QRectF(middle - HANDLE_PX / 2, (self.height() - HANDLE_PX) / 2, HANDLE_PX, HANDLE_PX)
         is_chosen = self.hasFocus() or self.isSliderDown()
-        painter.setPen(QPen(QColor(colors.accent if is_chosen else colors.faint), FOCUS_PX if is_chosen else 1))
-        painter.setBrush(QColor(colors.card))
-        painter.drawEllipse(handle.adjusted(0.5, 0.5, -0.5, -0.5))
+        painter.setPen(QPen(QColor(colors.accent), FOCUS_PX))
+        painter.setBrush(QColor(colors.accent if is_chosen else colors.card))
+        painter.drawEllipse(handle.adjusted(1, 1, -1, -1))
