@@ -143,3 +143,13 @@ def test_a_machine_without_the_package_is_told_what_to_do(monkeypatch: pytest.Mo
     monkeypatch.setattr(llamacpp_embedded, "PACKAGE", "no_such_package")
     with pytest.raises(EngineUnavailableError, match="llama-server"):
         import_library()
+
+
+def test_a_model_may_begin_within_a_character(tmp_path: Path) -> None:
+    """The first byte of a Chinese character alone: the server holds it back, which is no sign of damage."""
+    tokenizer = write_random_gguf(tmp_path / "any.gguf")
+    lead_byte = tokenizer.token_to_id("ä")  # How byte-level tokenizers write 0xE4.
+    write_random_gguf(tmp_path / "model.gguf", GgufRecipe(chain=(lead_byte,)))
+
+    with serving(tmp_path / "model.gguf") as server:
+        assert server.why_dead() is None
