@@ -246,10 +246,14 @@ async def test_giving_up_in_the_very_moment_a_worker_is_ready_ends_it() -> None:
         on_messages: Callable[[list[FromWorker]], None], on_exit: Callable[[WorkerExit], None]
     ) -> WorkerChild:
         def pass_on_and_cancel(messages: list[FromWorker]) -> None:
+            # Both in one turn of the loop: the message wakes the one who waits for it, who is cancelled before it runs.
             on_messages(messages)
-            loop.call_soon_threadsafe(starting.cancel)
+            loop.call_soon(starting.cancel)
 
-        child = start_child(pass_on_and_cancel, on_exit)
+        def pass_to_loop(messages: list[FromWorker]) -> None:
+            loop.call_soon_threadsafe(pass_on_and_cancel, messages)
+
+        child = start_child(pass_to_loop, on_exit)
         pids.append(child.pid)
         return child
 
