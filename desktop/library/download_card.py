@@ -74,6 +74,7 @@ class DownloadCard(Card):
         retry_requested: the user wants it tried again now; carries the same, or nothing if it never began.
         remove_requested: the user gives it up; carries the same.
         token_entered: the user typed an access token.
+        forget_token_requested: the user wants no access token kept.
         page_requested: the user wants to see the page where terms are accepted; carries its address.
     """
 
@@ -82,6 +83,7 @@ class DownloadCard(Card):
     retry_requested = Signal(str)
     remove_requested = Signal(str)
     token_entered = Signal(str)
+    forget_token_requested = Signal()
     page_requested = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -142,6 +144,7 @@ class DownloadCard(Card):
         self._retry.clicked.connect(lambda: self.retry_requested.emit(self._key))
         self._remove.clicked.connect(lambda: self.remove_requested.emit(self._key))
         self._token.entered.connect(self.token_entered)
+        self._token.forget_requested.connect(self.forget_token_requested)
         self._token.page_requested.connect(self.page_requested)
 
     def _name_button(self, download: DownloadDetail) -> None:

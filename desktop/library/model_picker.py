@@ -182,6 +182,7 @@ class ModelPicker(QDialog):
         download.retry_requested.connect(picking.retry)
         download.remove_requested.connect(picking.give_up)
         download.token_entered.connect(picking.use_token)
+        download.forget_token_requested.connect(picking.forget_token)
         download.page_requested.connect(picking.open_address)
         self._add_folder.clicked.connect(lambda: self._open_dialog(is_folder=True))
         self._add_file.clicked.connect(lambda: self._open_dialog(is_folder=False))

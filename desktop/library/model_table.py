@@ -25,7 +25,7 @@ class ModelTable(QListView):
 
     Signals:
         chosen: the user chose a model; carries its key.
-        acted: the user wants what the model's first button does (Enter, double click); carries its key.
+        acted: the user wants to go on with a model (Enter, double click); carries its key.
     """
 
     chosen = Signal(str)

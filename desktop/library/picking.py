@@ -151,11 +151,10 @@ class Picking(QObject):
                 self._ask_removal()
 
     def act_first(self) -> None:
-        """Do what the model's main button does."""
+        """Load what is on this machine; what is not is downloaded by its button only, being large."""
         detail = self.detail()
-        first = next((one.action for one in detail.actions if one.is_default), None) if detail is not None else None
-        if first is not None:
-            self.act(first)
+        if detail is not None and any(one.action is Action.LOAD for one in detail.actions):
+            self.act(Action.LOAD)
 
     def download(self) -> None:
         """Download the chosen form of the chosen model."""
@@ -191,6 +190,10 @@ class Picking(QObject):
         detail = self.detail()
         key = detail.download.key if detail is not None and detail.download is not None else ""
         self._start(self._use_token(text, key), "keep an access token")
+
+    def forget_token(self) -> None:
+        """Keep no access token any more."""
+        self._start(self._forget_token(), "forget the access token")
 
     def open_address(self, address: str) -> None:
         """Show a page of the Hub in the browser."""
@@ -236,6 +239,15 @@ class Picking(QObject):
             self.noted.emit(f"{error.what} {kept}")
         self.token_refused.emit("")
         self.retry(key)
+
+    async def _forget_token(self) -> None:
+        try:
+            await asyncio.to_thread(self.states.access.forget)
+        except KeychainError as error:
+            self.token_refused.emit(f"{error.what} {error.next_step}")
+            return
+        self.noted.emit(self.tr("No access token is kept any more."))
+        self._read_headers()
 
     def _load(self) -> None:
         path = self._content.path(self.page, self.chosen)

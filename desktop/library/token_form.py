@@ -14,10 +14,12 @@ class TokenForm(QWidget):
 
     Signals:
         entered: the user typed a token.
+        forget_requested: the user wants the one that is kept to be forgotten.
         page_requested: the user wants to see the page where terms are accepted; carries its address.
     """
 
     entered = Signal(str)
+    forget_requested = Signal()
     page_requested = Signal(str)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -35,6 +37,7 @@ class TokenForm(QWidget):
         self._open = QPushButton(self.tr("Open the model's page"), self)
         self._field = QLineEdit(self)
         self._use = QPushButton(self.tr("Use token"), self)
+        self._forget = QPushButton(self.tr("Forget kept token"), self)
         self._problem = Caption(theme, tone=Tone.BAD, parent=self)
         self._build()
 
@@ -62,7 +65,9 @@ class TokenForm(QWidget):
         self._use.setObjectName("useTokenButton")
         self._problem.setObjectName("tokenProblem")
         self._problem.hide()
-        for button in (self._open, self._use):
+        self._forget.setObjectName("forgetTokenButton")
+        self._forget.setToolTip(self.tr("Take the access token out of the keychain"))
+        for button in (self._open, self._use, self._forget):
             button.setAccessibleName(button.text())
             button.setAutoDefault(False)
         entry = QHBoxLayout()
@@ -73,11 +78,13 @@ class TokenForm(QWidget):
         column.addWidget(self._steps)
         page = QHBoxLayout()
         page.addWidget(self._open)
+        page.addWidget(self._forget)
         page.addStretch(1)
         column.addLayout(page)
         column.addLayout(entry)
         column.addWidget(self._problem)
         self._use.clicked.connect(self._enter)
+        self._forget.clicked.connect(self.forget_requested)
         self._field.returnPressed.connect(self._enter)
 
     def _enter(self) -> None:

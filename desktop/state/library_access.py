@@ -59,15 +59,16 @@ class LibraryAccess:
         """
         return hub_access(self._environment(), self._kept())
 
-    def api(self) -> HubApi:
-        """Return a way to ask questions.
+    def api(self, *, is_anonymous: bool = False) -> HubApi:
+        """Return a way to ask questions, without the token if it is to be anonymous.
 
         Raises:
             UserFacingError: as `current`.
         """
         from runtime.hub.api import HubApi  # noqa: PLC0415 - half a second that only a search should cost
 
-        return HubApi(self.current())
+        access = self.current()
+        return HubApi(HubAccess(access.endpoint) if is_anonymous else access)
 
     def transport(self) -> HubTransport:
         """Return connections for one thread.
@@ -103,6 +104,16 @@ class LibraryAccess:
         with self._guard:
             self._token, self._has_looked = token, True
         self._open_keychain().keep(token)
+
+    def forget(self) -> None:
+        """Keep no token any more, and use none that was kept.
+
+        Raises:
+            KeychainError: the keychain cannot be used; the token then no longer holds here all the same.
+        """
+        with self._guard:
+            self._token, self._has_looked = None, True
+        self._open_keychain().forget()
 
     def _kept(self) -> Token | None:
         with self._guard:

@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Signal
 from desktop.state.library_access import LibraryAccess
 from desktop.state.library_offers import OfferedModel, hub_offers
 from desktop.state.library_wanted import Wanted
-from runtime.values.errors import UserFacingError
+from runtime.values.errors import HubAccessError, UserFacingError
 from runtime.values.model import ModelFormat
 
 
@@ -98,7 +98,12 @@ class HubSearchState(QObject):
             least_parameters=wanted.size.least,
             most_parameters=wanted.size.most,
         )
-        return hub_offers(search(self._access.api(), query), formats)
+        try:
+            found = search(self._access.api(), query)
+        except HubAccessError:
+            # A token that is no longer valid must not keep anybody from what everybody may see.
+            found = search(self._access.api(is_anonymous=True), query)
+        return hub_offers(found, formats)
 
     def _set(self, answer: Answer) -> None:
         self.answer = answer

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +34,8 @@ class LibraryStart(QObject):
         """Take how to make them, and the folders of the queue and the models."""
         super().__init__(parent)
         self._make = make
-        self._signs = (data / QUEUE_FILE_NAME, models / DOWNLOADS_FOLDER)
+        self._queue_file = data / QUEUE_FILE_NAME
+        self._partial = models / DOWNLOADS_FOLDER
         self._states: LibraryStates | None = None
 
     @property
@@ -51,8 +53,18 @@ class LibraryStart(QObject):
             DownloadError: another First Token has the queue, or the disk refuses.
         """
         await asyncio.sleep(quiet_s)
-        if await asyncio.to_thread(lambda: any(sign.exists() for sign in self._signs)):
+        if await asyncio.to_thread(self._has_downloads):
             await self.states.downloads.go_on()
+
+    def _has_downloads(self) -> bool:
+        with suppress(OSError):
+            if self._partial.is_dir() and any(self._partial.iterdir()):
+                return True
+        if not self._queue_file.exists():
+            return False
+        from runtime.download.queue_file import read_queue  # noqa: PLC0415 - off the window's thread
+
+        return bool(read_queue(self._queue_file))
 
     async def close(self) -> None:
         """Stop what is under way; it goes on at the next start."""

@@ -112,14 +112,14 @@ def _gated(refusal: Refusal) -> HubAccessError:
     return HubAccessError(
         f"{shown(refusal.subject)} is given only to people who accept its publisher's terms.",
         f"Open {page} in a browser and accept them, make an access token at {refusal.endpoint}/settings/tokens,"
-        " and enter it in the settings.",
+        " and enter it in the model picker.",
     )
 
 
 def _wrong_token(refusal: Refusal) -> HubAccessError:
     return HubAccessError(
         "The Hub does not accept the access token.",
-        f"Make a new one at {refusal.endpoint}/settings/tokens and enter it in the settings, or remove it there.",
+        f"Make a new one at {refusal.endpoint}/settings/tokens and enter it in the model picker, or forget it there.",
     )
 
 

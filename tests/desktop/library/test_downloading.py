@@ -159,6 +159,23 @@ async def test_a_gated_model_asks_for_a_token_and_keeps_it_in_the_keychain(
 
 
 @pytest.mark.usefixtures("tiny")
+async def test_a_kept_token_that_is_no_longer_valid_can_be_forgotten(
+    home: Home, hub: HubServer, system_store: KeyringBackend
+) -> None:
+    system_store.set_password("First Token", "Hugging Face access token", "hf_" + "c" * 34)
+    hub.tokens = {"hf_" + "d" * 34}
+    async with opened_picker(home) as picker:
+        await picker.find()  # What everybody may see is found all the same.
+        picker.click_row("INT4 · MLX", "variantTable")
+        await until(lambda: "does not accept the access token" in picker.text("downloadError"), "refusal")
+        picker.click("forgetTokenButton")
+        await until(lambda: picker.text("fitVerdict"), "verdict, read without a token")
+        picker.click("downloadButton")
+        await until(lambda: picker.is_shown("loadAndChatButton"), "model on this machine")
+    assert system_store.get_password("First Token", "Hugging Face access token") is None
+
+
+@pytest.mark.usefixtures("tiny")
 async def test_without_a_keychain_a_token_holds_until_the_app_is_closed(
     home: Home, hub: HubServer, tiny: dict[str, HostedRepo]
 ) -> None:
