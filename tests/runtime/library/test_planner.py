@@ -25,7 +25,7 @@ SEVENTY_BILLION = PlannedModel(parameters=70e9, bits_per_weight=16, context_toke
 MODELS = st.builds(
     PlannedModel,
     parameters=st.floats(1e6, 2e12),
-    bits_per_weight=st.floats(1, 32),
+    bits_per_weight=st.floats(1, 20),
     context_tokens=st.integers(1, 1_000_000),
     batch=st.integers(1, 64),
 )
