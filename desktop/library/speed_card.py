@@ -61,4 +61,6 @@ class SpeedCard(Card):
             return self.tr("Not known yet: the memory's speed is measured once a model of this kind has been loaded.")
         if prediction.replies == 0:
             return self.tr("From the measured memory bandwidth. It gets better with each reply on this machine.")
+        if prediction.replies == 1:
+            return self.tr("Corrected by one reply on this machine.")
         return self.tr("Corrected by {count} replies on this machine.").format(count=prediction.replies)

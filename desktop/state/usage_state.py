@@ -20,7 +20,7 @@ from desktop.tasks import Tasks
 from runtime.config.paths import AppPaths
 from runtime.library.last_used import record_use
 from runtime.library.predictions import read_history, with_reply, write_history
-from runtime.metrics.device import read_device
+from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import StoreError
 from runtime.values.generation import GenerationStats
 from runtime.values.memory_reads import MemoryBandwidth
@@ -41,6 +41,7 @@ class UsageState(QObject):
         self._metrics = metrics
         self._tasks = tasks
         self._writing = Lock()
+        self._device: DeviceInfo | None = None
         self._was_generating = False
         self._bandwidth: MemoryBandwidth | None = None
         engine.status_changed.connect(self._note_load)
@@ -60,7 +61,11 @@ class UsageState(QObject):
         if model is None or figures.bandwidth is None or not (has_measured or (has_ended and figures.stats)):
             return
         bandwidth, stats = figures.bandwidth, figures.stats if has_ended else None
-        self._write(lambda: learn(self._paths, model, bandwidth, stats), "keep how fast a reply came")
+        self._write(lambda: self._learn(model, bandwidth, stats), "keep how fast a reply came")
+
+    def _learn(self, model: LoadedModel, bandwidth: MemoryBandwidth, stats: GenerationStats | None) -> None:
+        self._device = self._device or read_device()
+        learn(self._paths, self._device, model, bandwidth, stats)
 
     def _write(self, write: Callable[[], None], name: str) -> None:
         async def written() -> None:
@@ -76,13 +81,18 @@ class UsageState(QObject):
             write()
 
 
-def learn(paths: AppPaths, model: LoadedModel, bandwidth: MemoryBandwidth, stats: GenerationStats | None) -> None:
-    """Keep what was measured with `model`, and what a reply of it came to if `stats` say so.
+def learn(
+    paths: AppPaths,
+    device: DeviceInfo,
+    model: LoadedModel,
+    bandwidth: MemoryBandwidth,
+    stats: GenerationStats | None,
+) -> None:
+    """Keep what was measured with `model` on `device`, and what a reply of it came to if `stats` say so.
 
     Raises:
         StoreError: the file cannot be written.
     """
-    device = read_device()
     before = read_history(paths, device, model.engine)
     after = msgspec.structs.replace(before, bandwidth=bandwidth, working_set_bytes=model.working_set_bytes)
     if stats is not None:
