@@ -17,7 +17,6 @@ from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption, Tone
 from desktop.widgets.card import Card
 from desktop.widgets.figure_row import FigureRow
-from desktop.widgets.slim_scroll_bar import slim_down
 
 MARGIN_PX = 16
 GAP_PX = 12
@@ -86,7 +85,6 @@ class DetailPane(QScrollArea):
             card.apply_theme(theme)
         for row in self._rows:
             row.apply_theme(theme)
-        slim_down(self, theme)
 
     def sizeHint(self) -> QSize:
         """Return a width at which sentences are easy to read."""

@@ -13,7 +13,6 @@ from desktop.state.library_fit import FitState
 from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption
 from desktop.widgets.card import Card
-from desktop.widgets.slim_scroll_bar import slim_down
 from runtime.library.planner import PlannedModel, Precision, plan_inference, plan_training
 from runtime.values.wording import bytes_text, count_text
 
@@ -84,7 +83,6 @@ class MemoryPlanner(QScrollArea):
             card.apply_theme(theme)
         self._chart.apply_theme(theme)
         self._machine.apply_theme(theme)
-        slim_down(self, theme)
 
     def minimumSizeHint(self) -> QSize:
         """Return the width of one column."""

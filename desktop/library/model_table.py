@@ -13,7 +13,6 @@ from desktop.library.row_painter import RowPainter
 from desktop.library.rows import ModelRow, Row
 from desktop.theme.colors import Colors
 from desktop.theme.theme import Theme
-from desktop.widgets.slim_scroll_bar import slim_down
 
 FRAME_PX = 8
 
@@ -64,7 +63,6 @@ class ModelTable(QListView):
         self.setPalette(palette)
         self.setFont(theme.fonts.text())
         self.scheduleDelayedItemsLayout()
-        slim_down(self, theme)
 
     @property
     def key(self) -> str:

@@ -132,7 +132,7 @@ class TranscriptLayout:
         if place.message >= len(self.items):
             return None
         item = self.items[place.message]
-        item.build()
+        item.place()
         row = item.stack.rows[place.row] if place.row < len(item.stack.rows) else None
         if not isinstance(row, TextRow):
             return None

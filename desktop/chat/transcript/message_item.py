@@ -48,11 +48,12 @@ class MessageItem:
         self._tail_is_for: tuple[MessageView, bool] | None = None
         self._received: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
         self._estimated_height = self._estimate()
+        self._is_placed = False
 
     @property
     def height(self) -> float:
-        """Px; an estimate before the rows have been measured."""
-        return self.stack.height if self.stack.rows else self._estimated_height
+        """Px; an estimate until the rows have their place."""
+        return self.stack.height if self._is_placed else self._estimated_height
 
     @property
     def gap_below(self) -> float:
@@ -72,15 +73,20 @@ class MessageItem:
     # content
 
     def build(self) -> None:
-        """Make the rows, unless they are there."""
+        """Make the rows, unless they are there. Nothing moves by that: only `place` has the height follow them."""
         if self._body is None:
             text = BodyText(self.view.role, self.answer(), self.reasoning(), self.is_streaming)
             self._body = MessageBody(text, self._maker, shows_reasoning=self.shows_reasoning, shows_all=self.shows_all)
             self._compose(self._body, 0)
 
+    def place(self) -> None:
+        """Make the rows and have the height follow them."""
+        self.build()
+        self._is_placed = True
+
     def forget_rows(self) -> None:
         """Have the rows made anew."""
-        self._estimated_height = self.height
+        self._estimated_height, self._is_placed = self.height, False
         self._body = self._head = self._tail_is_for = None
         self.stack = RowStack()
 
@@ -88,8 +94,9 @@ class MessageItem:
         """Take more text of a reply under way; return the index of the first row that may have changed."""
         self._received[kind].append(text)
         if self._body is None:
-            self.build()
+            self.place()
             return 0
+        self._is_placed = True
         first = self._body.append(text, kind)
         return self._compose(self._body, len(self._body.rows) if first is None else first)
 
@@ -113,7 +120,7 @@ class MessageItem:
             self._estimated_height = self._estimate()
         elif (self.answer(), self.reasoning()) != text_before or (self.is_streaming and not was_streaming):
             self.forget_rows()
-            self.build()
+            self.place()
         else:
             has_ended = was_streaming and not self.is_streaming
             self._compose(self._body, self._body.finish() if has_ended else len(self._body.rows))
@@ -133,13 +140,13 @@ class MessageItem:
         """Show the reasoning, or hide it."""
         self.shows_reasoning = not self.shows_reasoning
         self.forget_rows()
-        self.build()
+        self.place()
 
     def fold_text(self) -> None:
         """Show all of a long text, or only its beginning."""
         self.shows_all = not self.shows_all
         self.forget_rows()
-        self.build()
+        self.place()
 
     @property
     def is_long(self) -> bool:
@@ -172,7 +179,7 @@ class MessageItem:
     def measure(self, top: float, bottom: float) -> bool:
         """Make what stands between `top` and `bottom` px exact; tell whether the height changed."""
         before = self.height
-        self.build()
+        self.place()
         changed = self.stack.measure(top, bottom, self.width_of)
         return changed or self.height != before
 

@@ -31,7 +31,6 @@ from desktop.chat.transcript.row import TextRow
 from desktop.chat.transcript.scrolling import Scrolling
 from desktop.chat.transcript.text_selection import TO_END, TextSelection
 from desktop.theme.theme import Theme
-from desktop.widgets.slim_scroll_bar import slim_down
 
 COLUMN_UNITS = 47.0
 SIDE_MARGIN, END_MARGIN = 1.6, 1.4
@@ -99,7 +98,6 @@ class TranscriptCanvas(QAbstractScrollArea):
         palette = QPalette(self.palette())
         palette.setColor(QPalette.ColorRole.Window, QColor(self._theme.colors.page))
         self.setPalette(palette)
-        slim_down(self, self._theme)
         self.verticalScrollBar().setSingleStep(round(look.line_height))
         self._layout.set_margin(look.distance(END_MARGIN))
         self._layout.set_column(self._column())
