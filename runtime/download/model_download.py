@@ -28,6 +28,8 @@ from runtime.values.wording import bytes_text
 
 SPARE_BYTES = 500_000_000
 """What a download leaves free: a disk that is full to the last byte is trouble for everybody."""
+MUCH_UNHASHED_BYTES = 100_000_000
+"""More of it takes long enough to be worth a word."""
 
 FreeBytes = Callable[[Path], int]
 
@@ -136,9 +138,6 @@ class ModelDownload:
         before = self._progress.done_bytes - self._staging.bytes_here(file)
         part = PartFile(self._staging.place(file), file)
         try:
-            if self._staging.bytes_here(file):
-                self._progress.enter(DownloadState.CHECKING)
-            part.check(lambda: not self._stopping.is_set())
             self._progress.correct(before + part.length)
             self._fill_patiently(file, part, before)
         finally:
@@ -152,9 +151,8 @@ class ModelDownload:
             began_with = part.length
             try:
                 self._fill(file, part, before)
-                part.finish()
+                self._finish(part)
             except WrongContentError:
-                part.restart()
                 self._progress.correct(before)
                 restarts += 1
                 if restarts > self._setup.policy.most_restarts:
@@ -183,7 +181,11 @@ class ModelDownload:
                 self._progress.correct(before)
             if body.first != part.length:
                 raise HubBusyError("The server sends another part of the file than it was asked for.", "Try again.")
-            while not part.is_whole and (count := body.read_into(part.space())):
+            while not part.is_whole:
+                while part.unhashed and body.would_wait:
+                    part.hash_some()
+                if not (count := body.read_into(part.space())):
+                    break
                 part.take(count)
                 self._progress.add(count)
                 self._check_stop()
@@ -191,6 +193,15 @@ class ModelDownload:
             body.close()
         if not part.is_whole:
             raise HubBusyError(f"The server ended {shown(file.target)} early.", "Try again.")
+
+    def _finish(self, part: PartFile) -> None:
+        """Hash what there was no time to hash so far, and have the file checked."""
+        if part.unhashed > MUCH_UNHASHED_BYTES:
+            self._progress.enter(DownloadState.CHECKING)
+        while part.unhashed:
+            part.hash_some()
+            self._check_stop()
+        part.finish()
 
     def _check_stop(self) -> None:
         if self._stopping.is_set():

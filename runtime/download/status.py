@@ -13,9 +13,9 @@ from runtime.values.errors import ErrorReport
 class DownloadState(StrEnum):
     """What a download does.
 
-    QUEUED waits for its turn; CHECKING reads again what an earlier run left; DOWNLOADING; WAITING will try again after
-    a failure; INSTALLING checks the whole and moves it into place; PAUSED by the user; FAILED until the user retries;
-    DONE.
+    QUEUED waits for its turn; CHECKING looks at what is here, at the beginning and where much is to be hashed;
+    DOWNLOADING; WAITING will try again after a failure; INSTALLING checks the whole and moves it into place; PAUSED by
+    the user; FAILED until the user retries; DONE.
     """
 
     QUEUED = "queued"

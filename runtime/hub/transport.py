@@ -11,6 +11,7 @@ the Hub alone, never to where it redirects.
 from __future__ import annotations
 
 import re
+import select
 import socket
 import ssl
 import threading
@@ -78,12 +79,25 @@ class Body:
         identity: which state of the file it is from.
     """
 
-    def __init__(self, response: HTTPResponse, first: int, identity: Identity, lost: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        response: HTTPResponse,
+        live: socket.socket | None,
+        first: int,
+        identity: Identity,
+        lost: Callable[[], None],
+    ) -> None:
         self.first = first
         self.identity = identity
         self._response = response
+        self._live = live
         self._left = response.length
         self._lost = lost
+
+    @property
+    def would_wait(self) -> bool:
+        """Whether nothing has come that a read could return at once."""
+        return self._left != 0 and self._live is not None and not _has_data(self._live)
 
     def read(self, most_bytes: int) -> bytes:
         """Return what has come, at most `most_bytes`; wait for at least one byte; empty at the end.
@@ -271,7 +285,7 @@ class HubTransport:
         own = _tag(headers.get("etag", ""))
         first, total = _placed(response.status, headers)
         identity = Identity(etag or own, own if etag else "", total)
-        return Body(response, first, identity, lambda: self._drop(origin))
+        return Body(response, self._live, first, identity, lambda: self._drop(origin))
 
     def _refused(self, origin: Origin, status: int, headers: Mapping[str, str], file: RemoteFile) -> UserFacingError:
         if status == 416:
@@ -372,6 +386,20 @@ def _address(origin: Origin) -> str:
 
 def _tag(text: str) -> str:
     return text.strip().removeprefix("W/").strip('"')
+
+
+def _has_data(live: socket.socket) -> bool:
+    """Return whether something can be read from `live`, be it the end or an error."""
+    if isinstance(live, ssl.SSLSocket) and live.pending():
+        return True
+    try:
+        if hasattr(select, "poll"):  # Windows has none, and no limit on the numbers of sockets
+            poll = select.poll()
+            poll.register(live, select.POLLIN)
+            return bool(poll.poll(0))
+        return bool(select.select([live], [], [], 0)[0])
+    except (OSError, ValueError):
+        return True
 
 
 def _shut(live: socket.socket | None) -> None:

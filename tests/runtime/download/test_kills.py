@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from runtime.download.running_hash import BUFFER_BYTES
+from runtime.download.part_file import BUFFER_BYTES
 from runtime.download.staging import partial_downloads
 from tests.hub.faults import Throttle
 from tests.hub.hosted import HostedFile, HostedRepo
