@@ -67,6 +67,7 @@ def plan_server(
         options.prefill_chunk_tokens or (GPU_BATCH_TOKENS if may_have_gpu else BATCH_TOKENS), LEAST_BATCH_TOKENS
     )
     context_tokens, spare_bytes = _choose_context(spec, options, device.available_memory_bytes, Evaluation(batch))
+    windows_bytes = kept_windows_bytes(spec, context_tokens, options.kv_cache_bits, Evaluation(batch))
     threads = choose_threads(options.threads, device, spec.weights_bytes, measure_busy_cores)
     return ServerPlan(
         model_path=spec.path,
@@ -80,7 +81,7 @@ def plan_server(
         kv_cache_bits=options.kv_cache_bits,
         prompt_cache_mib=min(MOST_PROMPT_CACHE_BYTES, spare_bytes // PROMPT_CACHE_SHARE) // MIB,
         maps_weights=may_have_gpu or not _is_rearranged(spec),
-        context_checkpoints=_checkpoints(spec, context_tokens, options.kv_cache_bits, spare_bytes),
+        context_checkpoints=_checkpoints(spec.recurrent_state_bytes + windows_bytes, spare_bytes),
     )
 
 
@@ -93,9 +94,8 @@ def _is_rearranged(spec: ModelSpec) -> bool:
     return rearranged > spec.weights_bytes / 2
 
 
-def _checkpoints(spec: ModelSpec, context_tokens: int, bits: int | None, spare_bytes: int) -> int:
+def _checkpoints(state_bytes: int, spare_bytes: int) -> int:
     """Return how many states to keep of what cannot be cut back: the last one, and as many as spare memory bears."""
-    state_bytes = spec.recurrent_state_bytes + kept_windows_bytes(spec, context_tokens, bits)
     affordable = min(MOST_CHECKPOINT_BYTES, spare_bytes // CHECKPOINT_SHARE) // state_bytes if state_bytes else 0
     return max(1, min(MOST_CHECKPOINTS, affordable))
 

@@ -92,18 +92,21 @@ def memory_need(
     return MemoryNeed(
         context_tokens=context_tokens,
         weights_bytes=spec.weights_bytes,
-        kv_cache_bytes=cache + kept_windows_bytes(spec, context_tokens, kv_cache_bits),
+        kv_cache_bytes=cache + kept_windows_bytes(spec, context_tokens, kv_cache_bits, evaluation),
         recurrent_state_bytes=spec.recurrent_state_bytes * (2 if spec.format is ModelFormat.GGUF else 1),
         overhead_bytes=overhead_bytes(spec, context_tokens, kv_cache_bits, evaluation),
     )
 
 
-def kept_windows_bytes(spec: ModelSpec, context_tokens: int, bits: int | None) -> int:
+def kept_windows_bytes(
+    spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None = None, evaluation: Evaluation = USUAL_EVALUATION
+) -> int:
     """Return what llama.cpp keeps of sliding windows besides the cache, to go back to the end of one prompt."""
     if spec.format is not ModelFormat.GGUF:
         return 0
-    windows = (layers for layers in spec.kv_layers if layers.window_tokens is not None)
-    return sum(_layers_bytes(spec, layers, context_tokens, bits, 0) for layers in windows)
+    windows = tuple(layers for layers in spec.kv_layers if layers.window_tokens is not None)
+    sliding = msgspec.structs.replace(spec, kv_layers=windows)
+    return kv_cache_bytes(sliding, context_tokens, kv_cache_bits, evaluation)
 
 
 def at_once(spec: ModelSpec, sequences: int) -> ModelSpec:

@@ -234,7 +234,7 @@ def test_llama_cpp_keeps_states_and_windows_a_second_time() -> None:
     need = memory_need(spec, 8192, evaluation=Evaluation(chunk_tokens=256))
 
     assert need.recurrent_state_bytes == 2000
-    assert need.kv_cache_bytes == (1024 + 256 + 1024) * 4 * 8 * 256 * 2
+    assert need.kv_cache_bytes == 2 * (1024 + 256) * 4 * 8 * 256 * 2
 
 
 @pytest.mark.parametrize(
