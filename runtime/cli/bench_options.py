@@ -64,6 +64,9 @@ def add_bench_parser(commands: Commands, run: Callable[[argparse.Namespace, AppP
         "--output", choices=tuple(OutputFormat), default=OutputFormat.MARKDOWN, help="form of the results (default: md)"
     )
     results.add_argument(
+        "--json", dest="output", action="store_const", const=OutputFormat.JSON, help="the same as --output json"
+    )
+    results.add_argument(
         "--compare",
         nargs="?",
         const=FROM_HISTORY,

@@ -24,7 +24,6 @@ from time import perf_counter
 from typing import NamedTuple, Protocol
 
 import mlx.core as mx
-import msgspec
 from mlx.nn.layers.base import Module
 from mlx_lm.generate import generate_step
 
@@ -36,19 +35,18 @@ from runtime.client.base import ModelToLoad
 from runtime.client.launch import make_supervisor
 from runtime.client.supervisor import Supervisor
 from runtime.engine.llamacpp_threads import busy_cores, choose_threads
-from runtime.engine.llamacpp_wire import Timings
 from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.library.reader import read_spec
 from runtime.metrics.device import read_device
 from runtime.values.model import EngineName, LoadOptions
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
+from tests.benchmarks.llamacpp_bare_loop import BATCH_TOKENS, BareLoop
 from tests.models.random_gguf import GgufRecipe
 from tests.models.random_mlx import write_random_mlx
 
 SEED = 42
 OURS = "built in"
-BATCH_TOKENS = 128
 # 12 million parameters: MLX's CPU backend reads some hundred tokens a second with that.
 SMALL = GgufRecipe(layers=6, hidden=384, feed_forward=1024, heads=6, kv_heads=3, head_dim=64, context_tokens=2048)
 
@@ -70,53 +68,21 @@ class RawLoop(Protocol):
         ...
 
 
-class _Server(Protocol):
-    def handle_completions(self, body: dict[str, object]) -> dict[str, object]: ...
-
-
-class _Answer(msgspec.Struct):
-    timings: Timings
-
-
 class LlamaServerLoop:
     """xllamacpp's server, asked by a blocking call."""
 
     name = "xllamacpp's server"
 
     def __init__(self, path: Path, *, context_tokens: int, threads: int) -> None:
-        library = import_module("xllamacpp")
-        params = library.CommonParams()
-        params.model.path = str(path)
-        params.n_ctx = context_tokens
-        params.n_parallel = 1
-        params.n_batch = params.n_ubatch = BATCH_TOKENS
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads
-        params.verbosity = 1
-        self._server: _Server = library.Server(params)
-        self._complete((1,), 1)
+        self._bare = BareLoop(path, context_tokens=context_tokens, threads=threads)
 
     def prefill_speed(self, prompt: tuple[int, ...]) -> float:
         """See `RawLoop`."""
-        begun = perf_counter()
-        self._complete(prompt, 1)
-        return len(prompt) / (perf_counter() - begun)
+        return self._bare.prefill_speed(prompt)
 
     def decode_speed(self, tokens: int) -> float:
         """See `RawLoop`."""
-        return tokens * 1000 / self._complete((1,), tokens + 1).predicted_ms
-
-    def _complete(self, prompt: tuple[int, ...], tokens: int) -> Timings:
-        body: dict[str, object] = {
-            "prompt": list(prompt),
-            "n_predict": tokens,
-            "temperature": 0,
-            "samplers": ["top_k"],
-            "top_k": 1,
-            "ignore_eos": True,
-            "cache_prompt": False,
-            "stream": False,
-        }
-        return msgspec.convert(self._server.handle_completions(body), _Answer).timings
+        return self._bare.decode_speed((1,), tokens + 1)
 
 
 class _MlxModel(NamedTuple):

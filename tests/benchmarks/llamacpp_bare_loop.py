@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 from pathlib import Path
+from time import perf_counter
 from typing import Protocol
 
 import msgspec
@@ -41,6 +42,15 @@ class BareLoop:
 
         The figure it gives itself divides the tokens by those intervals, of which there is one fewer.
         """
+        return (tokens - 1) * 1000 / max(self._complete(prompt, tokens).predicted_ms, 1e-3)
+
+    def prefill_speed(self, prompt: tuple[int, ...]) -> float:
+        """Return tokens of `prompt` per second, by the wall clock around a request for one token."""
+        begun = perf_counter()
+        self._complete(prompt, 1)
+        return len(prompt) / (perf_counter() - begun)
+
+    def _complete(self, prompt: tuple[int, ...], tokens: int) -> Timings:
         if self._server is None:
             raise ValueError("closed")
         body: dict[str, object] = {
@@ -53,8 +63,7 @@ class BareLoop:
             "cache_prompt": False,
             "stream": False,
         }
-        timings = msgspec.convert(self._server.handle_completions(body), _Answer).timings
-        return (tokens - 1) * 1000 / max(timings.predicted_ms, 1e-3)
+        return msgspec.convert(self._server.handle_completions(body), _Answer).timings
 
     def close(self) -> None:
         """Drop the model."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -159,12 +160,13 @@ async def test_the_limit_of_memory_is_part_of_a_decode_row(tmp_path: Path) -> No
 
 async def test_a_worker_that_dies_fails_its_row_and_the_run_goes_on(tmp_path: Path) -> None:
     def kill_during_tg(run: Watched, progress: BenchProgress) -> None:
-        if (progress.activity, progress.test, progress.done_steps) == (Activity.MEASURING, "tg40", 4):
+        if (progress.activity, progress.test, progress.done_steps) == (Activity.MEASURING, "tg150", 4):
             pid = run.clients[0].worker_pid
             assert pid is not None
-            psutil.Process(pid).kill()
+            # In the middle of the 300 ms that 150 tokens take: a worker that is gone before would just be replaced.
+            asyncio.get_running_loop().call_later(0.1, psutil.Process(pid).kill)
 
-    plan = plan_for([script_at(tmp_path, "a")], [Prefill(8), Decode(40), Prefill(16)], repetitions=3)
+    plan = plan_for([script_at(tmp_path, "a")], [Prefill(8), Decode(150), Prefill(16)], repetitions=3)
     watched = Watched(plan, tmp_path, kill_during_tg)
     first, killed, last = (await watched.run()).rows
 

@@ -94,7 +94,7 @@ def test_quality_is_next_to_speed_and_in_every_row() -> None:
         "16",
     )
     table = first_token(*arguments, "--model", "demo:int4", "demo:int8")
-    row, *_ = rows_of(first_token(*arguments, "--model", "demo:int4", "--output", "json").stdout)
+    row, *_ = rows_of(first_token(*arguments, "--model", "demo:int4", "--json").stdout)
 
     assert table.returncode == 0, table.stderr
     assert "demo:int8; 16 tokens of the text essay" in table.stdout
