@@ -149,6 +149,7 @@ def test_a_model_may_begin_within_a_character(tmp_path: Path) -> None:
     """The first byte of a Chinese character alone: the server holds it back, which is no sign of damage."""
     tokenizer = write_random_gguf(tmp_path / "any.gguf")
     lead_byte = tokenizer.token_to_id("ä")  # How byte-level tokenizers write 0xE4.
+    assert lead_byte is not None
     write_random_gguf(tmp_path / "model.gguf", GgufRecipe(chain=(lead_byte,)))
 
     with serving(tmp_path / "model.gguf") as server:

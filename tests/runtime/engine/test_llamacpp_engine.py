@@ -338,7 +338,7 @@ def test_cancel_while_waiting_for_a_place(engine: LlamaCppEngine) -> None:
         (ask(TokenPrompt((5,) * 2048)), "context-overflow"),
         (ask(max_tokens=0), "invalid-request"),
         (ask(max_tokens=-3), "invalid-request"),
-        (ask(top_logprobs=21), "invalid-request"),
+        (ask(top_logprobs=1001), "invalid-request"),
         (ask(top_logprobs=-1), "invalid-request"),
         (ask(sampling=SamplingParams(temperature=math.nan)), "invalid-request"),
         (ask(sampling=SamplingParams(min_p=1.0)), "invalid-request"),

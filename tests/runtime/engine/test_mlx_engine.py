@@ -347,7 +347,7 @@ BAD_REQUESTS: dict[str, tuple[dict[str, object], str]] = {
     "penalty": ({"sampling": SamplingParams(repetition_penalty=0.0)}, "invalid-request"),
     "seed": ({"sampling": SamplingParams(seed=-1)}, "invalid-request"),
     "token limit": ({"max_tokens": 0}, "invalid-request"),
-    "too many alternatives": ({"top_logprobs": 21}, "invalid-request"),
+    "too many alternatives": ({"top_logprobs": 1001}, "invalid-request"),
     "empty prompt": ({"prompt": TextPrompt("")}, "invalid-request"),
     "no such token": ({"prompt": TokenPrompt((5, 416))}, "invalid-request"),
     "negative token": ({"prompt": TokenPrompt((5, -1))}, "invalid-request"),
