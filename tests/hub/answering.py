@@ -197,6 +197,8 @@ class HubHandler(_Handler):
             return
         for pattern, route in API_ROUTES:
             if found := pattern.fullmatch(path):
+                if isinstance(fault, StallAfter):
+                    self.hub.released.wait()
                 self._send_json(route(self.hub, self.token(), found.groupdict(), parse_qs(url.query)))
                 return
         if found := RESOLVE.fullmatch(path):

@@ -16,7 +16,7 @@ class CutAfter:
 
 @dataclass(frozen=True)
 class StallAfter:
-    """Send this many bytes of the body, then nothing until the server is released or closed."""
+    """Send this many bytes of a file, and nothing of the API's answer, until the server is released or closed."""
 
     body_bytes: int
 
