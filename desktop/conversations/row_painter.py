@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop.conversations.row_model import RowRole
 from desktop.conversations.rows import ChatRow, HeadingRow, HitRow
 from desktop.conversations.snippet_fit import fitted
 from desktop.theme.theme import Theme
+from desktop.widgets.row_ground import paint_row_ground
 from desktop.widgets.writing_direction import draw_line
 from runtime.values.chat import Snippet
 
@@ -48,7 +49,7 @@ class RowPainter(QStyledItemDelegate):
         area = QRectF(option.rect).adjusted(SIDE_PX, 1, -SIDE_PX, -1)
         row = index.data(RowRole)
         if not isinstance(row, HeadingRow):
-            self._paint_ground(painter, option, area)
+            paint_row_ground(painter, self._theme, option.state, area, radius_px=RADIUS_PX)
         text_area = area.adjusted(INSET_PX, 0, -INSET_PX, 0)
         match row:
             case HeadingRow(text):
@@ -58,19 +59,6 @@ class RowPainter(QStyledItemDelegate):
             case HitRow():
                 self._paint_hit(painter, row, text_area)
         painter.restore()
-
-    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> None:
-        colors = self._theme.colors
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            ground = colors.selected
-        elif state & QStyle.StateFlag.State_MouseOver:
-            ground = colors.hover
-        else:
-            return
-        painter.setPen(QColor(colors.accent) if state & QStyle.StateFlag.State_HasFocus else Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(ground))
-        painter.drawRoundedRect(area, RADIUS_PX, RADIUS_PX)
 
     def _paint_heading(self, painter: QPainter, text: str, area: QRectF) -> None:
         font = self._theme.fonts.text(0.85, weight=QFont.Weight.DemiBold)

@@ -6,13 +6,14 @@ from collections.abc import Callable
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextLayout, QTextOption
-from PySide6.QtWidgets import QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop.library.row_model import RowRole
 from desktop.library.rows import HeadingRow, ModelRow, NoteRow
 from desktop.library.words import verdict_word
 from desktop.theme.theme import Theme
 from desktop.widgets.chip import ChipTone, chip_size, paint_chip
+from desktop.widgets.row_ground import paint_row_ground
 from runtime.library.verdict import Verdict
 
 Index = QModelIndex | QPersistentModelIndex
@@ -69,22 +70,11 @@ class RowPainter(QStyledItemDelegate):
             case NoteRow(text=text, is_bad=is_bad):
                 self._paint_note(painter, text, area, is_bad=is_bad)
             case ModelRow() as row:
-                self._paint_ground(painter, option, area)
+                paint_row_ground(
+                    painter, self._theme, option.state, area.adjusted(0.5, 0.5, -0.5, -0.5), radius_px=RADIUS_PX
+                )
                 _Lines(painter, self._theme, area, option.direction).paint(row, self.tr)
         painter.restore()
-
-    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem, area: QRectF) -> None:
-        colors = self._theme.colors
-        state = option.state
-        if state & QStyle.StateFlag.State_Selected:
-            ground = colors.selected
-        elif state & QStyle.StateFlag.State_MouseOver:
-            ground = colors.hover
-        else:
-            return
-        painter.setPen(QColor(colors.accent) if state & QStyle.StateFlag.State_HasFocus else Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(ground))
-        painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), RADIUS_PX, RADIUS_PX)
 
     def _paint_heading(self, painter: QPainter, text: str, area: QRectF) -> None:
         font = self._theme.fonts.text(HEADING_SIZE, weight=QFont.Weight.DemiBold)
