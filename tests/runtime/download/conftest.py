@@ -10,7 +10,7 @@ from runtime.download.model_download import DownloadSetup
 from runtime.download.retry import RetryPolicy
 from runtime.hub.access import HubAccess
 from runtime.hub.api import HubApi
-from runtime.hub.transport import HubTransport, Timeouts
+from runtime.hub.transport import HubTransport
 from tests.hub.fixtures import _no_proxies, api, hub
 from tests.hub.hosted import HostedFile, HostedRepo, repo_from_folder
 from tests.hub.state import HubServer
@@ -20,7 +20,6 @@ from tests.runtime.download.scene import MLX_REPO, Scene
 __all__ = ["_no_proxies", "api", "hub"]
 
 POLICY = RetryPolicy(first_wait_s=0.01, longest_wait_s=0.05, most_failures=4)
-TIMEOUTS = Timeouts(connect_s=5.0, silence_s=0.3)
 
 
 @pytest.fixture(scope="session")
@@ -44,11 +43,11 @@ def mlx_repo(mlx_source: Path, hub: HubServer) -> HostedRepo:
 
 @pytest.fixture
 def setup(hub: HubServer, tmp_path: Path) -> DownloadSetup:
-    """Return a setup that does not wait long."""
+    """Return a setup that does not wait long before it tries again."""
     endpoint = hub.endpoint
     return DownloadSetup(
         models=tmp_path / "models",
-        new_transport=lambda: HubTransport(HubAccess(endpoint), timeouts=TIMEOUTS),
+        new_transport=lambda: HubTransport(HubAccess(endpoint)),
         policy=POLICY,
     )
 

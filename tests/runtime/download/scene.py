@@ -5,10 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from runtime.download.model_download import DownloadSetup
 from runtime.download.plan import DownloadPlan, plan_download
+from runtime.hub.access import HubAccess
 from runtime.hub.api import HubApi
 from runtime.hub.grouping import choose_variant, variants_of
+from runtime.hub.transport import HubTransport, Timeouts
 from tests.hub.hosted import HostedRepo
 from tests.hub.state import HubServer
 
@@ -24,6 +28,12 @@ class Scene:
     api: HubApi
     repo: HostedRepo
     setup: DownloadSetup
+
+    @property
+    def impatient_setup(self) -> DownloadSetup:
+        """The same, but a server that is silent for a moment counts as lost."""
+        access, timeouts = HubAccess(self.hub.endpoint), Timeouts(silence_s=0.3)
+        return msgspec.structs.replace(self.setup, new_transport=lambda: HubTransport(access, timeouts=timeouts))
 
 
 def plan_for(api: HubApi, repo_id: str = MLX_REPO, wanted: str | None = None) -> DownloadPlan:

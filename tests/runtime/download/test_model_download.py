@@ -129,8 +129,9 @@ PASSING = [
 def test_a_fault_that_passes_costs_an_attempt_and_no_more(fault: Fault, times: int, scene: Scene) -> None:
     plan = plan_for(scene.api)
     scene.hub.plan(fault, WEIGHTS, part="cdn", times=times)
+    setup = scene.impatient_setup if isinstance(fault, StallAfter) else scene.setup
 
-    ModelDownload(plan, scene.setup).run()
+    ModelDownload(plan, setup).run()
 
     assert has_arrived(scene.repo, plan, scene.setup.models)
 
@@ -176,9 +177,10 @@ def test_a_fault_that_lasts_is_a_clear_end_and_passes_with_a_retry(
 ) -> None:
     plan = plan_for(scene.api)
     scene.hub.plan(fault, WEIGHTS, part=part, times=1000)
+    setup = scene.impatient_setup if isinstance(fault, StallAfter) else scene.setup
 
     with pytest.raises(kind) as caught:
-        ModelDownload(plan, scene.setup).run()
+        ModelDownload(plan, setup).run()
 
     assert caught.value.next_step
     assert is_clean(scene.setup.models)

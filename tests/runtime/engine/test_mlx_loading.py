@@ -269,9 +269,6 @@ def test_cuts_an_absurd_context_to_what_the_memory_bears(model: Path) -> None:
     engine = MlxEngine()
     limit = engine.load(model, LoadOptions(), lambda _fraction: None).context_limit_tokens
     assert 1024 < limit < 2**31 - 1
-    shared = engine.load(model, LoadOptions(parallel_requests=4), lambda _fraction: None).context_limit_tokens
-    # Four requests at a time have a context each; what is free changes in between.
-    assert shared < limit / 2
     (reply,) = run(engine, ask("Hello"))
     assert reply.stats.generated_tokens == 12
     engine.unload()

@@ -36,15 +36,15 @@ REPO = "publisher/model-4bit"
 MOST_BYTES = 10_000_000
 
 
-def remote(api: HubApi, repo_id: str = REPO, index: int = 0) -> ModelSpec:
+def remote(api: HubApi, repo_id: str = REPO, index: int = 0, *, silence_s: float = 20.0) -> ModelSpec:
     """Read one form of a hosted model from afar."""
     repository = api.repository(repo_id)
-    return read_remote_spec(new_transport(api), repository, variants_of(repository.repo)[index])
+    return read_remote_spec(new_transport(api, silence_s), repository, variants_of(repository.repo)[index])
 
 
-def new_transport(api: HubApi) -> Callable[[], HubTransport]:
-    """Return what makes connections that do not wait long."""
-    return lambda: HubTransport(api.access, timeouts=Timeouts(connect_s=5.0, silence_s=0.5))
+def new_transport(api: HubApi, silence_s: float = 20.0) -> Callable[[], HubTransport]:
+    """Return what makes connections that wait so long for a sign of life."""
+    return lambda: HubTransport(api.access, timeouts=Timeouts(silence_s=silence_s))
 
 
 def same(spec: ModelSpec, local: ModelSpec) -> bool:
@@ -132,7 +132,7 @@ def test_every_fault_is_an_error_with_a_next_step(
     hub.plan(fault, "model.safetensors", part="cdn", times=100)
 
     with pytest.raises(kind) as caught:
-        remote(api)
+        remote(api, silence_s=0.3 if isinstance(fault, StallAfter) else 20.0)
 
     assert caught.value.next_step
 
