@@ -17,13 +17,14 @@ from runtime.engine import mlx_memory
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
 from runtime.engine.mlx_bandwidth import MlxReader, computes_on_gpu
-from runtime.engine.mlx_cache import QUANTIZED_BITS, ConversationCache, kv_quantization, new_cache
+from runtime.engine.mlx_cache import QUANTIZED_BITS, kv_quantization, new_cache
+from runtime.engine.mlx_conversations import WarmConversations, default_kv_budget_bytes
 from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx_model
 from runtime.engine.mlx_request import RequestContext, RunningRequest
 from runtime.library.decode_reads import decode_reads
 from runtime.library.defects import unsupported
-from runtime.library.fit import at_once, choose_context, memory_need
+from runtime.library.fit import at_once, choose_context, kv_cache_bytes, memory_need
 from runtime.library.overhead import Evaluation
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
@@ -57,7 +58,8 @@ class MlxEngine:
         spec = _mlx_spec(path)
         quantization = kv_quantization(spec, options.kv_cache_bits)
         chunk_tokens = options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters, spec.kv_element_bytes)
-        context_tokens = _reserve_memory(spec, options, Evaluation(chunk_tokens, computes_on_gpu()))
+        evaluation = Evaluation(chunk_tokens, computes_on_gpu())
+        context_tokens, kv_budget_bytes = _reserve_memory(spec, options, evaluation)
         try:
             model = load_mlx_model(spec, on_progress)
             if quantization is not None:
@@ -67,7 +69,12 @@ class MlxEngine:
             raise
         self._context = RequestContext(
             model,
-            ConversationCache(lambda: new_cache(model.network, quantization)),
+            WarmConversations(
+                lambda: new_cache(model.network, quantization),
+                kv_budget_bytes,
+                lambda tokens: kv_cache_bytes(spec, tokens, options.kv_cache_bits, evaluation),
+                model.tokenizer.end_token_ids,
+            ),
             chunk_tokens,
         )
         self._description = _description(spec, options, model, context_tokens, started_ns)
@@ -159,6 +166,8 @@ def _check_options(options: LoadOptions) -> None:
         value = getattr(options, name)
         if value is not None and not 1 <= value <= most:
             raise SettingsError(f"{name} cannot be {value}.", f"Choose a number from 1 to {most:,}.")
+    if options.kv_budget_bytes is not None and options.kv_budget_bytes < 0:
+        raise SettingsError(f"kv_budget_bytes cannot be {options.kv_budget_bytes}.", "Choose 0 or more.")
 
 
 def _mlx_spec(path: Path) -> ModelSpec:
@@ -168,13 +177,19 @@ def _mlx_spec(path: Path) -> ModelSpec:
     return spec
 
 
-def _reserve_memory(spec: ModelSpec, options: LoadOptions, evaluation: Evaluation) -> int:
-    """Choose the context and set memory aside for it; every request that runs at the same time has one of its own."""
+def _reserve_memory(spec: ModelSpec, options: LoadOptions, evaluation: Evaluation) -> tuple[int, int]:
+    """Choose the context and set memory aside for it; return it, and the bytes that conversations may take.
+
+    Every request that runs at the same time has a context of its own.
+    """
     together = at_once(spec, options.parallel_requests)
     bits = options.kv_cache_bits
-    context_tokens = choose_context(together, options.context_tokens, mlx_memory.usable_bytes(), bits, evaluation)
-    mlx_memory.reserve(memory_need(together, context_tokens, bits, evaluation).total_bytes)
-    return context_tokens
+    usable_bytes = mlx_memory.usable_bytes()
+    context_tokens = choose_context(together, options.context_tokens, usable_bytes, bits, evaluation)
+    need = memory_need(together, context_tokens, bits, evaluation)
+    mlx_memory.reserve(need.total_bytes)
+    wanted = options.kv_budget_bytes
+    return context_tokens, default_kv_budget_bytes(need, usable_bytes) if wanted is None else wanted
 
 
 def _description(

@@ -43,13 +43,15 @@ def prefill(
     Yields:
         How many tokens of the prompt are evaluated, after each chunk.
     """
-    end = len(prompt) - 1
-    for start in range(cached_tokens, end, chunk_tokens):
-        chunk = prompt[start : min(start + chunk_tokens, end)]
-        network(mx.array([chunk], dtype=mx.uint32), cache=cache.layers)
+    start, end = cached_tokens, len(prompt) - 1
+    while start < end:
+        stop = cache.next_stop(start, min(start + chunk_tokens, end))
+        network(mx.array([prompt[start:stop]], dtype=mx.uint32), cache=cache.layers)
         cache.evaluate()
+        cache.reached(stop)
         mx.clear_cache()
-        yield start + len(chunk)
+        yield stop
+        start = stop
 
 
 def decode(

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import mlx.core as mx
 
 from runtime.engine.generation import Generation
-from runtime.engine.mlx_cache import ConversationCache, KvCache
+from runtime.engine.mlx_cache import KvCache
+from runtime.engine.mlx_conversations import WarmConversations
 from runtime.engine.mlx_detokenizer import REPLACEMENT, Detokenizer
 from runtime.engine.mlx_evaluation import decode, prefill
 from runtime.engine.mlx_loading import MlxModel
@@ -27,7 +28,7 @@ class RequestContext(NamedTuple):
     """What all requests of a loaded model share."""
 
     model: MlxModel
-    conversations: ConversationCache
+    conversations: WarmConversations
     chunk_tokens: int
 
 

@@ -51,6 +51,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
         gpu_layers: layers llama.cpp puts on the GPU; None puts as many as fit.
         llama_server: path of a native `llama-server` to use instead of the embedded one.
         parallel_requests: requests that may run at the same time.
+        kv_budget_bytes: what conversations kept for their next turn may take in memory; None measures.
     """
 
     model_name: str | None = None
@@ -63,6 +64,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     gpu_layers: int | None = None
     llama_server: str | None = None
     parallel_requests: int = 1
+    kv_budget_bytes: int | None = None
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):

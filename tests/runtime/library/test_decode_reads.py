@@ -15,16 +15,15 @@ from runtime.library.reader import read_spec
 from runtime.library.spec import Experts, ModelSpec
 from runtime.library.tensors import TensorInfo
 from runtime.values.model import ModelFormat
-from tests.models.random_gguf import TINY, write_random_gguf
-from tests.models.random_mlx import write_random_mlx
-from tests.runtime.engine.test_mlx_architectures import (
-    COMMON,
+from tests.models.random_architectures import (
     LATENT_ATTENTION,
     MIXTURE_OF_EXPERTS,
     SLIDING_WINDOW,
     Config,
-    write_random,
+    write_random_architecture,
 )
+from tests.models.random_gguf import TINY, write_random_gguf
+from tests.models.random_mlx import write_random_mlx
 from tests.runtime.library.test_fit import SPEC
 
 VOCABULARY, HIDDEN, LAYERS = 1000, 64, 2
@@ -74,7 +73,7 @@ def test_a_tied_embedding_is_read_whole(name: str) -> None:
 
 @pytest.mark.parametrize("config", [MIXTURE_OF_EXPERTS, LATENT_ATTENTION], ids=["all layers", "some layers"])
 def test_of_experts_as_many_are_read_as_a_token_uses(tmp_path: Path, config: Config) -> None:
-    write_random(tmp_path / "model", {**COMMON, **config})
+    write_random_architecture(tmp_path / "model", config)
     spec = read_spec(tmp_path / "model")
 
     assert spec.experts == Experts(active=2, total=4)
@@ -92,7 +91,7 @@ def test_of_the_experts_in_a_gguf_file_as_many_are_read_as_a_token_uses(tmp_path
 
 
 def test_windows_are_told_from_the_whole_context(tmp_path: Path) -> None:
-    write_random(tmp_path / "model", {**COMMON, **SLIDING_WINDOW})
+    write_random_architecture(tmp_path / "model", SLIDING_WINDOW)
     reads = decode_reads(read_spec(tmp_path / "model"))
 
     assert reads is not None

@@ -1,0 +1,161 @@
+"""The KV caches of several conversations, kept warm within a budget for their next turns.
+
+What counts is the tokens that were really evaluated: a prompt takes the conversation with which it shares the longest
+prefix that can still be used. What goes on from the middle of a conversation (an edit, another reply, a branch) gets
+a copy of the part both share, so that the way back is warm as well. What is used least recently goes first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import NamedTuple
+
+from runtime.engine.mlx_cache import MOST_CHECKPOINTS, KvCache
+from runtime.library.fit import MemoryNeed
+
+NEGLIGIBLE_TOKENS = 32
+"""A conversation that would lose no more than this is cut back instead of being copied."""
+CHECKPOINT_DISTANCE_TOKENS = 256
+COMPARED_AT_ONCE = 512
+SPARE_SHARE = 4
+MOST_SPARE_BYTES = 8 << 30
+
+
+class Conversation(NamedTuple):
+    """A kept cache and the tokens in it."""
+
+    tokens: tuple[int, ...]
+    cache: KvCache
+
+    def usable_for(self, prompt: Sequence[int]) -> int:
+        """Return how many tokens of `prompt` need not be evaluated again; never its last one.
+
+        Evaluating that gives the first token of the reply.
+        """
+        return self.cache.usable(min(common_prefix(self.tokens, prompt), len(prompt) - 1))
+
+
+class WarmConversations:
+    """Keeps the caches of conversations that have ended for now.
+
+    A request takes one out and puts it back, so two requests never share one.
+
+    Args:
+        new: makes an empty cache.
+        budget_bytes: what kept caches may take; the last one is kept even if it takes more by itself.
+        prompt_bytes: what a cache with so many tokens takes; so much is made free before a prompt is read.
+        end_token_ids: tokens that end a message: where a cache that cannot be cut back keeps checkpoints.
+    """
+
+    def __init__(
+        self,
+        new: Callable[[], KvCache],
+        budget_bytes: int,
+        prompt_bytes: Callable[[int], int],
+        end_token_ids: Collection[int],
+    ) -> None:
+        self._new = new
+        self._budget_bytes = budget_bytes
+        self._prompt_bytes = prompt_bytes
+        self._end_token_ids = end_token_ids
+        self._kept: list[Conversation] = []  # the least recently used first
+
+    @property
+    def nbytes(self) -> int:
+        """What the kept caches take in memory."""
+        return sum(conversation.cache.nbytes for conversation in self._kept)
+
+    @property
+    def kept(self) -> tuple[Conversation, ...]:
+        """The conversations, the one used last at the end."""
+        return tuple(self._kept)
+
+    def take(self, prompt: Sequence[int], *, reuse: bool) -> tuple[KvCache, int]:
+        """Return a cache for `prompt` and how many tokens of the prompt it already holds.
+
+        Without `reuse` it is an empty one, and what was kept is forgotten: benchmarks want nothing beside them.
+        """
+        prompt = tuple(prompt)
+        if not reuse:
+            self.clear()
+        best = max(reversed(self._kept), key=lambda kept: kept.usable_for(prompt), default=None)
+        cached_tokens = best.usable_for(prompt) if best is not None else 0
+        cache = self._new() if best is None or cached_tokens == 0 else self._taken(best, cached_tokens)
+        self._shrink_to(self._budget_bytes - self._prompt_bytes(len(prompt)), least=0)
+        cache.plan_checkpoints(checkpoint_places(prompt, self._end_token_ids))
+        cache.reached(cached_tokens)
+        return cache, cached_tokens
+
+    def keep(self, cache: KvCache, evaluated: Sequence[int]) -> None:
+        """Keep `cache`, into which `evaluated` went: prompt and generated tokens, of which it may hold fewer."""
+        cache.settle()
+        if not 0 < cache.tokens <= len(evaluated):
+            return
+        fresh = Conversation(tuple(evaluated[: cache.tokens]), cache)
+        self._kept = [kept for kept in self._kept if not _covers(fresh, kept)]
+        self._kept.append(fresh)
+        self._shrink_to(self._budget_bytes, least=1)
+        while self.nbytes > self._budget_bytes and cache.drop_checkpoint():
+            pass
+
+    def clear(self) -> None:
+        """Forget all conversations."""
+        self._kept = []
+
+    def _taken(self, conversation: Conversation, cached_tokens: int) -> KvCache:
+        cache = conversation.cache
+        if len(conversation.tokens) - cached_tokens <= NEGLIGIBLE_TOKENS or not cache.can_fork:
+            self._remove(conversation)
+            cache.cut_to(cached_tokens)
+            return cache
+        if 2 * cached_tokens >= len(conversation.tokens):
+            # Most of it lives on in the copy: what is left of it is worth less than any other conversation.
+            self._remove(conversation)
+            self._kept.insert(0, conversation)
+        return cache.fork(cached_tokens)
+
+    def _remove(self, conversation: Conversation) -> None:
+        self._kept = [kept for kept in self._kept if kept.cache is not conversation.cache]
+
+    def _shrink_to(self, budget_bytes: int, *, least: int) -> None:
+        while len(self._kept) > least and self.nbytes > budget_bytes:
+            del self._kept[0]
+
+
+def default_kv_budget_bytes(need: MemoryNeed, usable_bytes: int) -> int:
+    """Return what kept conversations may take, where the user has not said.
+
+    That is what a full context needs anyway, and a quarter of what the model leaves free, at most 8 GiB.
+    """
+    spare_bytes = max(0, usable_bytes - need.total_bytes)
+    return need.kv_cache_bytes + need.recurrent_state_bytes + min(MOST_SPARE_BYTES, spare_bytes // SPARE_SHARE)
+
+
+def checkpoint_places(prompt: Sequence[int], end_token_ids: Collection[int]) -> tuple[int, ...]:
+    """Return after how many tokens of `prompt` a cache that cannot be cut back is worth keeping.
+
+    The ends of messages, where an edit begins and another reply; not every one of many short ones, and the last ones
+    of very many. And where the reply begins, in case no token ends messages.
+    """
+    end = len(prompt) - 1
+    ends = [place for place in range(1, end + 1) if prompt[place - 1] in end_token_ids]
+    places: list[int] = []
+    for place in reversed(ends):
+        if not places or places[-1] - place >= CHECKPOINT_DISTANCE_TOKENS:
+            places.append(place)
+    return tuple(sorted({end, *places[: MOST_CHECKPOINTS - 1]} - {0}))
+
+
+def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
+    """Return how many tokens two sequences share from the beginning on."""
+    limit = min(len(one), len(other))
+    start = 0
+    while start < limit and one[start : start + COMPARED_AT_ONCE] == other[start : start + COMPARED_AT_ONCE]:
+        start += COMPARED_AT_ONCE
+    return next((place for place in range(start, limit) if one[place] != other[place]), limit)
+
+
+def _covers(fresh: Conversation, kept: Conversation) -> bool:
+    """Return whether `fresh` serves every prompt that `kept` does."""
+    shared = common_prefix(fresh.tokens, kept.tokens)
+    return shared == len(kept.tokens) and fresh.cache.usable(shared) == shared
