@@ -22,8 +22,15 @@ from runtime.config.paths import HOME_VARIABLE
 LEAK_GRACE_S = 3.0
 Left = TypeVar("Left", threading.Thread, psutil.Process)
 
-# A slow machine is no failing property: examples have no deadline.
-settings.register_profile("tests", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow])
+# A slow machine is no failing property: examples have no deadline. Continuous integration tries the same examples for
+# the same code, so that what it says is about the change; elsewhere each run tries new ones.
+settings.register_profile(
+    "tests",
+    deadline=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=os.environ.get("CI") == "true",
+)
 settings.load_profile("tests")
 
 
