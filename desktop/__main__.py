@@ -12,6 +12,10 @@ from importlib import import_module
 
 def main() -> int:
     """Run what the arguments ask for; return the exit code."""
+    if sys.argv[1:2] == ["--self-test"]:
+        return int(import_module("desktop.self_test.run").main(sys.argv[2:]))
+    if sys.argv[1:2] == ["--self-test-window"]:
+        return _open_window_for_self_test(sys.argv[2:])
     if sys.argv[1:]:
         # Another role of the same executable. By name, so that no import leads from the window to an engine.
         return int(import_module("runtime.__main__").main())
@@ -48,6 +52,15 @@ def _run_window(environment: Mapping[str, str]) -> int:
     from desktop.app import run  # noqa: PLC0415 - everything else, while the window can be seen
 
     return run(first_paint, paths)
+
+
+def _open_window_for_self_test(arguments: list[str]) -> int:
+    from desktop.qt_import import import_qt  # noqa: PLC0415 - only once a window is wanted
+    from runtime.config.paths import process_environment  # noqa: PLC0415 - likewise
+
+    import_qt()
+    folder, begun_ns = arguments
+    return int(import_module("desktop.self_test.window_check").check_window(folder, begun_ns, process_environment()))
 
 
 if __name__ == "__main__":

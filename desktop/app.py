@@ -15,6 +15,7 @@ Start-up order:
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -124,13 +125,25 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
     )
 
 
-def run(first_paint: FirstPaint, paths: AppPaths) -> int:
-    """Fill the window and serve it until it closes; return the exit code."""
+def run(
+    first_paint: FirstPaint,
+    paths: AppPaths,
+    accompany: Callable[[Desktop], Coroutine[object, object, None]] | None = None,
+) -> int:
+    """Fill the window and serve it until it closes; return the exit code.
+
+    Args:
+        first_paint: the window, on the screen.
+        paths: every folder.
+        accompany: runs beside the window and is given up with it.
+    """
     loop = qasync.QEventLoop(first_paint.looks.application)
     # qasync's own would start ten threads at once.
     loop.set_default_executor(ThreadPoolExecutor(BACKGROUND_THREADS, "background"))
     asyncio.set_event_loop(loop)
     with loop:
         desktop = Desktop(first_paint, loop, paths)
+        if accompany is not None:
+            desktop.states.tasks.start(accompany(desktop), "accompany the window")
         loop.run_until_complete(desktop.session.run())
     return 0

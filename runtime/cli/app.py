@@ -33,6 +33,7 @@ examples:
   first-token models pull qwen3-0.6b                    download a model
   first-token bench --model demo:int4 demo:int8         how fast models run here
   first-token doctor                                    does everything work here?
+  first-token --self-test                               try everything, window included, and leave a report to send
 
 exit codes: 0 done; 1 refused, with one line that says why and what to do; 2 wrong usage; 130 interrupted.
 With --json an error is {"error": {"code", "what", "next_step"}} on stderr.

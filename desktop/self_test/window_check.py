@@ -1,0 +1,140 @@
+"""The window, opened for the self-test: it asks the demo model a question, shows the answer and is looked at.
+
+Runs in a process of its own (`--self-test-window`), which Qt may end, with a home of its own, so that no chat of the
+user is read or changed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from time import perf_counter_ns
+
+import msgspec
+from PySide6.QtCore import Qt
+from PySide6.QtGui import QGuiApplication, QImage
+
+from desktop.app import Desktop, run
+from desktop.first_paint import open_first_paint
+from desktop.self_test.engine_check import EXPECTED, QUESTION
+from desktop.self_test.result import WindowResult
+from desktop.self_test.window_process import RESULT_FILE, SCREENSHOT_FILE
+from desktop.state.engine_state import EngineState, LoadFailed, NoModel
+from runtime.config.paths import app_paths
+from runtime.metrics.timeline import NS_PER_MS
+from runtime.values.errors import UserFacingError
+from runtime.values.generation import GenerationStats
+
+SAMPLES = 64
+LEAST_COLORS = 8
+"""A window that was never painted has one."""
+PAINT_S = 0.5
+"""For the last of the answer to be shown: two dozen frames."""
+
+
+class WindowCheck:
+    """One look at the window; the result is written when it closes."""
+
+    def __init__(self, folder: Path, begun_ns: int) -> None:
+        self._folder = folder
+        self._begun_ns = begun_ns
+        self._first_paint_ms = 0.0
+        self._answerable_ms: float | None = None
+
+    def note_first_paint(self) -> None:
+        """The window is on the screen."""
+        self._first_paint_ms = self._since_start_ms()
+
+    async def use(self, desktop: Desktop) -> None:
+        """Ask, wait for the answer, look, write down what was found, and close the window."""
+        problems: list[str] = []
+        await _begun_loading(desktop.states.engine)
+        submitted_ms = self._since_start_ms()
+        asking = asyncio.ensure_future(desktop.states.chat.send(QUESTION))
+        try:
+            await desktop.states.engine.ready()
+            self._answerable_ms = self._since_start_ms()
+            await asking
+            await desktop.states.chat.wait_until_idle()
+            await asyncio.sleep(PAINT_S)
+        except UserFacingError as error:
+            problems.append(str(error))
+        finally:
+            self._write(desktop, problems, submitted_ms)
+            desktop.window.close()
+
+    def _write(self, desktop: Desktop, problems: list[str], submitted_ms: float) -> None:
+        image = desktop.window.grab().toImage()
+        image.save(str(self._folder / SCREENSHOT_FILE))
+        colors = colors_of(image)
+        if colors < LEAST_COLORS:
+            problems.append(f"the window was not painted: its pixels have {colors} colours")
+        status = desktop.states.engine.status
+        if isinstance(status, LoadFailed):
+            problems.append(str(status.error))
+        text, stats = _answer(desktop)
+        if not problems and EXPECTED not in text:
+            problems.append(f"the window shows no sensible answer: {text[:200]!r}")
+        size = desktop.window.size()
+        ttft_ms = None if stats is None else stats.ttft_ms
+        result = WindowResult(
+            problems=tuple(problems),
+            platform=QGuiApplication.platformName(),
+            size_px=(size.width(), size.height()),
+            device_pixel_ratio=desktop.window.devicePixelRatioF(),
+            colors=colors,
+            first_paint_ms=self._first_paint_ms,
+            answerable_ms=self._answerable_ms,
+            first_token_ms=None if ttft_ms is None else submitted_ms + ttft_ms,
+            text=text,
+        )
+        (self._folder / RESULT_FILE).write_bytes(msgspec.json.encode(result))
+
+    def _since_start_ms(self) -> float:
+        return (perf_counter_ns() - self._begun_ns) / NS_PER_MS
+
+
+async def _begun_loading(engine: EngineState) -> None:
+    """Wait until the window loads a model: before that it refuses to answer."""
+    begun = asyncio.Event()
+    engine.status_changed.connect(lambda _: begun.set())
+    if isinstance(engine.status, NoModel):
+        await begun.wait()
+
+
+def _answer(desktop: Desktop) -> tuple[str, GenerationStats | None]:
+    path = desktop.states.chat.path
+    if len(path) < 2:
+        return "", None
+    transcript = desktop.chat_panel.transcript
+    return transcript.message_text(transcript.message_ids()[-1]), path[-1].stats
+
+
+def colors_of(image: QImage) -> int:
+    """Return how many colours there are among a grid of pixels."""
+    small = image.scaled(
+        SAMPLES, SAMPLES, Qt.AspectRatioMode.IgnoreAspectRatio, Qt.TransformationMode.FastTransformation
+    )
+    return len(set(_pixels(small)))
+
+
+def _pixels(image: QImage) -> Iterator[int]:
+    for y in range(image.height()):
+        for x in range(image.width()):
+            yield image.pixel(x, y)
+
+
+def check_window(folder: str, begun_ns: str, environment: Mapping[str, str]) -> int:
+    """Open the window, use it, and leave result and screenshot in `folder`; return the exit code.
+
+    Args:
+        folder: where they go.
+        begun_ns: when this process was started, on the clock that all processes share (`time.perf_counter_ns`).
+        environment: names the home that the window uses.
+    """
+    check = WindowCheck(Path(folder), int(begun_ns))
+    paths = app_paths(environment)
+    first_paint = open_first_paint(paths)
+    check.note_first_paint()
+    return run(first_paint, paths, check.use)
