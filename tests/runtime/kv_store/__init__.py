@@ -1,0 +1,1 @@
+"""Tests of `runtime.kv_store`: real files, real damage, real processes."""
