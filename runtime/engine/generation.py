@@ -44,8 +44,8 @@ from runtime.values.sampling import checked
 class Generation:
     """The life of one request, from `started` to one terminal event.
 
-    Call order: `started`, `tokenized`, `cache_restored`, `prefill_progress`*, `prefilled`, `token`*, then exactly one
-    of `finished`, `cancelled`, `failed`. `cancelled` and `failed` may come at any point.
+    Call order: `started`, `tokenized`, `cache_restored`, (`prefill_progress` or `waited`)*, `prefilled`, `token`*, then
+    exactly one of `finished`, `cancelled`, `failed`. `cancelled` and `failed` may come at any point.
     """
 
     def __init__(
@@ -65,6 +65,7 @@ class Generation:
         self._read_own_resident = resident_bytes_reader()
         self._peak = PeakMeter(self._resident_bytes, clock_ns)
         self._marks: list[int] = [clock_ns()]
+        self._waited_ns = 0
         self._token_times_ns: list[int] = []
         self._reasoning_tokens = 0
         self._stop_strings = StopStringMatcher(request.stop_strings)
@@ -134,6 +135,10 @@ class Generation:
         """Report that `done_tokens` of the prompt are evaluated, cached ones included."""
         self._peak.sample_if_due()
         return PromptProgress(self.request.id, done_tokens, self.prompt_tokens, self.cached_tokens)
+
+    def waited(self, elapsed_ns: int) -> None:
+        """Note that for so long, after its cache was restored, the engine has worked for other requests."""
+        self._waited_ns += elapsed_ns
 
     def prefilled(self, elapsed_ns: int | None = None) -> PromptProgress:
         """Note that the whole prompt is evaluated.
@@ -240,6 +245,7 @@ class Generation:
             tokenized=tokenized,
             cache_restored=restored,
             prefilled=prefilled,
+            waited=min(self._waited_ns, prefilled - restored),
         )
 
     def _parts(self, timeline: PromptTimeline | None, first_token_ns: int | None) -> TtftParts | None:

@@ -1,4 +1,4 @@
-"""MLX behind the stepped `Engine` protocol, through mlx-lm's models and its `generate_step`.
+"""MLX behind the stepped `Engine` protocol, through mlx-lm's models and caches.
 
 Runs on Metal on Apple Silicon, and on the CPU elsewhere, where it is slow but the same code. All of it on the thread
 that loads the model: MLX's streams belong to their thread.
@@ -6,7 +6,7 @@ that loads the model: MLX's streams belong to their thread.
 
 from __future__ import annotations
 
-from collections import deque
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -17,11 +17,13 @@ from runtime.engine import mlx_memory
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
 from runtime.engine.mlx_bandwidth import MlxReader, computes_on_gpu
+from runtime.engine.mlx_batch_trial import can_batch
 from runtime.engine.mlx_cache import QUANTIZED_BITS, kv_quantization, new_cache
 from runtime.engine.mlx_conversations import WarmConversations, default_kv_budget_bytes
 from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx_model
-from runtime.engine.mlx_request import RequestContext, RunningRequest
+from runtime.engine.mlx_request import RequestContext
+from runtime.engine.mlx_scheduler import Scheduler
 from runtime.library.decode_reads import decode_reads
 from runtime.library.defects import unsupported
 from runtime.library.fit import at_once, choose_context, kv_cache_bytes, memory_need
@@ -31,7 +33,7 @@ from runtime.library.spec import ModelSpec
 from runtime.metrics.bandwidth import CpuReader, MemoryReader, choose_buffer_bytes
 from runtime.metrics.device import available_memory_bytes, usable_cores
 from runtime.values.errors import EngineUnavailableError, SettingsError
-from runtime.values.generation import Cancelled, GenerateRequest, GenerationEvent
+from runtime.values.generation import GenerateRequest, GenerationEvent
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, ModelFormat
 from runtime.values.prompt import Prompt
 
@@ -41,14 +43,11 @@ MAX_CHUNK_TOKENS = 65_536
 
 
 class MlxEngine:
-    """Runs one MLX model. Several requests take turns, a prefill chunk or a token each."""
+    """Runs one MLX model. Several requests write together where the model can, and else take turns."""
 
     def __init__(self) -> None:
-        self._description: LoadedModel | None = None
         self._context: RequestContext | None = None
-        self._queue: deque[GenerateRequest] = deque()
-        self._running: list[RunningRequest] = []
-        self._cancelled: set[int] = set()
+        self._scheduler: Scheduler | None = None
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is a directory with config.json, safetensors files and a tokenizer."""
@@ -64,44 +63,46 @@ class MlxEngine:
             model = load_mlx_model(spec, on_progress)
             if quantization is not None:
                 check_quantized_cache(spec, model.network, quantization)
+            empty_cache = partial(new_cache, model.network, quantization)
+            batches = options.parallel_requests > 1 and can_batch(model.network, empty_cache)
         except BaseException:
             mlx_memory.release()
             raise
         self._context = RequestContext(
             model,
             WarmConversations(
-                lambda: new_cache(model.network, quantization),
+                empty_cache,
                 kv_budget_bytes,
                 lambda tokens: kv_cache_bytes(spec, tokens, options.kv_cache_bits, evaluation),
                 model.tokenizer.end_token_ids,
             ),
             chunk_tokens,
         )
-        self._description = _description(spec, options, model, context_tokens, started_ns)
-        return self._description
+        description = _description(spec, options, model, context_tokens, started_ns)
+        self._scheduler = Scheduler(
+            self._context,
+            lambda request: Generation(request, description, self.memory),
+            options.parallel_requests,
+            batches=batches,
+        )
+        return description
 
     def submit(self, request: GenerateRequest) -> None:
         """See `Engine.submit`."""
-        self._loaded()
-        self._queue.append(request)
+        self._running().submit(request)
 
     def step(self) -> list[GenerationEvent]:
-        """See `Engine.step`: take requests up, then move each running one by a chunk or a token."""
-        events = self._end_cancelled()
-        while self._queue and len(self._running) < self._loaded()[0].capabilities.parallel_requests:
-            self._take_up(self._queue.popleft())
-        for running in self._running:
-            events += running.advance()
-        self._running = [running for running in self._running if not running.generation.ended]
-        return events
+        """See `Engine.step`."""
+        return self._scheduler.step() if self._scheduler is not None else []
 
     def cancel(self, request_id: int) -> None:
         """See `Engine.cancel`."""
-        self._cancelled.add(request_id)
+        if self._scheduler is not None:
+            self._scheduler.cancel(request_id)
 
     def busy(self) -> bool:
         """See `Engine.busy`."""
-        return bool(self._queue or self._running)
+        return self._scheduler is not None and self._scheduler.busy
 
     def count_tokens(self, prompt: Prompt) -> int:
         """See `Engine.count_tokens`."""
@@ -109,13 +110,13 @@ class MlxEngine:
 
     def tokenize(self, prompt: Prompt) -> tuple[int, ...]:
         """See `Engine.tokenize`."""
-        return self._loaded()[1].model.tokenizer.tokenize(prompt).token_ids
+        return self._loaded().model.tokenizer.tokenize(prompt).token_ids
 
     def memory(self) -> EngineMemory:
         """See `Engine.memory`. What is neither weights nor KV cache of all that MLX holds is compute buffers."""
-        _, context = self._loaded()
+        context = self._loaded()
         weights_bytes = context.model.weights_bytes
-        kv_cache_bytes = context.conversations.nbytes + sum(running.kv_cache_bytes for running in self._running)
+        kv_cache_bytes = context.conversations.nbytes + self._running().kv_cache_bytes
         others_bytes = mx.get_active_memory() - weights_bytes - kv_cache_bytes
         return EngineMemory(
             weights_bytes=weights_bytes,
@@ -134,30 +135,23 @@ class MlxEngine:
         """See `Engine.unload`. Only the end of the process is sure to give everything back."""
         if self._context is None:
             return
-        self._queue.clear()
-        self._running.clear()
-        self._cancelled.clear()
-        self._context = self._description = None
+        self._context = self._scheduler = None
         mlx_memory.release()
 
-    def _loaded(self) -> tuple[LoadedModel, RequestContext]:
-        if self._description is None or self._context is None:
-            raise EngineUnavailableError("No model is loaded.", "Choose a model first.")
-        return self._description, self._context
+    def _loaded(self) -> RequestContext:
+        if self._context is None:
+            raise no_model()
+        return self._context
 
-    def _take_up(self, request: GenerateRequest) -> None:
-        description, context = self._loaded()
-        self._running.append(RunningRequest(Generation(request, description, self.memory), context))
+    def _running(self) -> Scheduler:
+        if self._scheduler is None:
+            raise no_model()
+        return self._scheduler
 
-    def _end_cancelled(self) -> list[GenerationEvent]:
-        cancelled, self._cancelled = self._cancelled, set()
-        waiting = [request for request in self._queue if request.id in cancelled]
-        ending = [running for running in self._running if running.generation.request.id in cancelled]
-        events: list[GenerationEvent] = [Cancelled(request.id, None) for request in waiting]
-        events += [running.cancel() for running in ending]
-        self._queue = deque(request for request in self._queue if request.id not in cancelled)
-        self._running = [running for running in self._running if not running.generation.ended]
-        return events
+
+def no_model() -> EngineUnavailableError:
+    """Return the error for asking before a model is loaded."""
+    return EngineUnavailableError("No model is loaded.", "Choose a model first.")
 
 
 def _check_options(options: LoadOptions) -> None:

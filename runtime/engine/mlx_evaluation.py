@@ -1,15 +1,13 @@
-"""Having MLX evaluate tokens: the prompt in chunks, so that a cancel is heard soon, then the reply token by token."""
+"""Having MLX evaluate a prompt: in chunks, so that a cancel is heard soon."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 
 import mlx.core as mx
 from mlx.nn.layers.base import Module
-from mlx_lm.generate import generate_step
 
 from runtime.engine.mlx_cache import KvCache
-from runtime.engine.mlx_sampling import TokenChooser
 
 METAL_CHUNK_TOKENS = 512
 CPU_CHUNK_WORK = {4: 200_000_000, 2: 8_000_000}
@@ -33,59 +31,11 @@ def default_chunk_tokens(parameters: int, activation_bytes: int) -> int:
     return max(least, min(most, CPU_CHUNK_WORK[activation_bytes] // max(parameters, 1)))
 
 
-def prefill(
-    network: Module, cache: KvCache, prompt: Sequence[int], cached_tokens: int, chunk_tokens: int
-) -> Iterator[int]:
-    """Evaluate the prompt from `cached_tokens` on, up to its last token, which `decode` begins with.
+def evaluate_chunk(network: Module, cache: KvCache, chunk: Sequence[int]) -> None:
+    """Evaluate a part of a prompt. Of the whole prompt the last token is left to whoever wants what follows it.
 
     mlx-lm's own prefill runs within one step of `generate_step` and cannot be left between chunks.
-
-    Yields:
-        How many tokens of the prompt are evaluated, after each chunk.
     """
-    start, end = cached_tokens, len(prompt) - 1
-    while start < end:
-        stop = cache.next_stop(start, min(start + chunk_tokens, end))
-        network(mx.array([prompt[start:stop]], dtype=mx.uint32), cache=cache.layers)
-        cache.evaluate()
-        cache.reached(stop)
-        mx.clear_cache()
-        yield stop
-        start = stop
-
-
-def decode(
-    network: Module, cache: KvCache, last_token: int, chooser: TokenChooser, on_prefilled: Callable[[], None]
-) -> Iterator[int]:
-    """Evaluate the last token of the prompt, then generate without end.
-
-    Everything runs on the default stream: `generate_step` changes the stream for as long as it lives, so several of
-    them would leave each other's behind.
-
-    Args:
-        network: the model.
-        cache: holds the prompt except its last token.
-        last_token: that token.
-        chooser: chooses the tokens.
-        on_prefilled: called when `last_token` is evaluated, before the first token comes out.
-
-    Yields:
-        Each token as soon as it is known; the next one is being computed by then.
-    """
-
-    def note_progress(done: int, total: int) -> None:
-        if done == total:
-            on_prefilled()
-
-    steps = generate_step(
-        mx.array([last_token], dtype=mx.uint32),
-        network,
-        stream=mx.default_stream(mx.default_device()),
-        max_tokens=-1,
-        sampler=chooser.draw,
-        logits_processors=chooser.logits_processors,
-        prompt_cache=cache.layers,
-        prompt_progress_callback=note_progress,
-    )
-    for token, _ in steps:
-        yield int(token)
+    network(mx.array([chunk], dtype=mx.uint32), cache=cache.layers)
+    cache.evaluate()
+    mx.clear_cache()

@@ -1,20 +1,21 @@
-"""One request on MLX: template and tokenizer, KV cache, prefill, decode. Written straight through, run step by step."""
+"""One request on MLX: template and tokenizer, KV cache and prompt, then the tokens that a batch writes for it."""
 
 from __future__ import annotations
 
 import re
 import traceback
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable
 from time import perf_counter_ns
 from typing import NamedTuple
 
 import mlx.core as mx
 
 from runtime.engine.generation import Generation
+from runtime.engine.mlx_batch import Writer, first_token
 from runtime.engine.mlx_cache import KvCache
 from runtime.engine.mlx_conversations import WarmConversations
 from runtime.engine.mlx_detokenizer import REPLACEMENT, Detokenizer
-from runtime.engine.mlx_evaluation import decode, prefill
+from runtime.engine.mlx_evaluation import evaluate_chunk
 from runtime.engine.mlx_loading import MlxModel
 from runtime.engine.mlx_sampling import ChosenToken, TokenChooser
 from runtime.values.errors import FirstTokenError, InternalError, MemoryShortError, ModelBrokenError
@@ -33,77 +34,131 @@ class RequestContext(NamedTuple):
 
 
 class RunningRequest:
-    """A request that has been taken up."""
+    """A request that has been taken up: it reads its prompt piece by piece, then takes the tokens written for it.
+
+    Whatever fails ends this request alone.
+    """
 
     def __init__(self, generation: Generation, context: RequestContext) -> None:
         self.generation = generation
+        self.cache: KvCache | None = None
         self._context = context
-        self._cache: KvCache | None = None
+        self._prompt: tuple[int, ...] = ()
+        self._read_tokens = 0
         self._tokens: list[int] = []
-        self._steps = self._run()
+        self._writing: tuple[TokenChooser, Detokenizer] | None = None
+        self._first: mx.array | None = None
+        self._failed = False
+
+    @property
+    def id(self) -> int:
+        """The request's."""
+        return self.generation.request.id
+
+    @property
+    def unread_tokens(self) -> int:
+        """How many tokens of the prompt are still to be evaluated."""
+        return len(self._prompt) - self._read_tokens
+
+    @property
+    def has_read(self) -> bool:
+        """Whether a batch can write for it: the first token is being computed."""
+        return self._first is not None and not self.generation.ended
 
     @property
     def kv_cache_bytes(self) -> int:
-        """What its KV cache takes."""
-        return self._cache.nbytes if self._cache else 0
+        """What its KV cache takes, as long as it has one of its own."""
+        return self.cache.nbytes if self.cache else 0
 
-    def advance(self) -> list[GenerationEvent]:
-        """Do the next piece of work: a prefill chunk or a token. Whatever fails ends this request alone."""
-        try:
-            events = next(self._steps)
-        except FirstTokenError as error:
-            return self._failed(error)
-        except Exception as error:  # noqa: BLE001 - the boundary to MLX, which raises what it likes
-            return self._failed(_translated(error))
-        if self.generation.ended:
-            self._keep_cache()
-        return events
+    def begin(self) -> list[GenerationEvent]:
+        """Do what comes before evaluating the prompt: template, tokenizer, what the KV cache holds already."""
+        return self._guarded(self._begin)
+
+    def read(self) -> list[GenerationEvent]:
+        """Evaluate the next chunk of the prompt, and with the last one its last token, from which writing begins."""
+        return self._guarded(self._read)
+
+    def hand_over(self) -> tuple[Writer, mx.array]:
+        """Return what a batch needs to go on once the prompt is read; the cache is the batch's then."""
+        cache, first, writing = self.cache, self._first, self._writing
+        if cache is None or first is None or writing is None:
+            raise RuntimeError("handed over before it was read, or twice")
+        self.cache = self._first = None
+        return Writer(self.id, writing[0], cache), first
+
+    def write(self, token_id: int, time_ns: int) -> list[GenerationEvent]:
+        """Take a token that was written at `time_ns`."""
+        return self._guarded(lambda: self._written(token_id, time_ns))
 
     def cancel(self) -> GenerationEvent:
         """End it where it stands; what has been evaluated stays in the cache."""
         event = self.generation.cancelled()
-        self._keep_cache()
+        self.keep(self.cache)
         return event
 
-    def _keep_cache(self) -> None:
-        self._steps.close()
-        if self._cache is not None:
-            self._context.conversations.keep(self._cache, self._tokens)
-        self._cache = None
+    def keep(self, cache: KvCache | None) -> None:
+        """Keep its KV cache, if there is any and nothing failed, for the conversation's next turn."""
+        if cache is not None and not self._failed:
+            self._context.conversations.keep(cache, self._tokens)
+        self.cache = None
 
-    def _failed(self, error: FirstTokenError) -> list[GenerationEvent]:
-        event = self.generation.failed(error)
-        self._cache = None
+    def fail(self, error: Exception) -> list[GenerationEvent]:
+        """End it because of `error`."""
+        event = self.generation.failed(error if isinstance(error, FirstTokenError) else _translated(error))
+        self.cache, self._failed = None, True
         mx.clear_cache()
         return [event]
 
-    def _run(self) -> Generator[list[GenerationEvent], None, None]:
+    def _guarded(self, work: Callable[[], list[GenerationEvent]]) -> list[GenerationEvent]:
+        try:
+            return work()
+        except Exception as error:  # noqa: BLE001 - the boundary to MLX, which raises what it likes
+            return self.fail(error)
+
+    def _begin(self) -> list[GenerationEvent]:
         generation, context = self.generation, self._context
         generation.check()
         prompt = context.model.tokenizer.tokenize(generation.request.prompt)
         generation.tokenized(prompt.token_ids, prompt.rendered)
-        self._tokens = list(prompt.token_ids)
-        cache, cached_tokens = context.conversations.take(prompt.token_ids, reuse=generation.request.reuse_cache)
-        self._cache = cache
-        yield [generation.cache_restored(cached_tokens)]
-        network = context.model.network
-        for done_tokens in prefill(network, cache, prompt.token_ids, cached_tokens, context.chunk_tokens):
-            yield [generation.prefill_progress(done_tokens)]
-        yield from self._reply(cache, prompt.token_ids)
+        self._prompt, self._tokens = prompt.token_ids, list(prompt.token_ids)
+        self.cache, self._read_tokens = context.conversations.take(
+            prompt.token_ids, reuse=generation.request.reuse_cache
+        )
+        return [generation.cache_restored(self._read_tokens)]
 
-    def _reply(self, cache: KvCache, prompt: Sequence[int]) -> Iterator[list[GenerationEvent]]:
-        request, model = self.generation.request, self._context.model
-        chooser = TokenChooser(request.sampling, prompt, request.top_logprobs, request.forced_token_id)
-        detokenizer = model.tokenizer.text.detokenizer()
+    def _read(self) -> list[GenerationEvent]:
+        context, begun, cache = self._context, self._read_tokens, self.cache
+        if cache is None:
+            raise RuntimeError("read before it began")
+        # The last token is evaluated by itself: what follows from it is the first token of the reply.
+        stop = cache.next_stop(begun, min(begun + context.chunk_tokens, len(self._prompt) - 1))
         events: list[GenerationEvent] = []
-        tokens = decode(model.network, cache, prompt[-1], chooser, lambda: events.append(self.generation.prefilled()))
-        for token_id in tokens:
-            time_ns = perf_counter_ns()
-            if self.generation.generated_tokens == 0 and not chooser.first_is_number():
+        if stop > begun:
+            evaluate_chunk(context.model.network, cache, self._prompt[begun:stop])
+            cache.reached(stop)
+            self._read_tokens = stop
+            events.append(self.generation.prefill_progress(stop))
+        if self.unread_tokens == 1:
+            self._open(cache)
+        return events
+
+    def _open(self, cache: KvCache) -> None:
+        request, model = self.generation.request, self._context.model
+        chooser = TokenChooser(request.sampling, self._prompt, request.top_logprobs, request.forced_token_id)
+        self._writing = chooser, model.tokenizer.text.detokenizer()
+        self._first = first_token(model.network, cache, self._prompt[-1], chooser)
+
+    def _written(self, token_id: int, time_ns: int) -> list[GenerationEvent]:
+        if self._writing is None:
+            raise RuntimeError("a token came before the prompt was read")
+        chooser, detokenizer = self._writing
+        events: list[GenerationEvent] = []
+        if len(self._tokens) == len(self._prompt):
+            if not chooser.first_is_number():
                 raise ModelBrokenError("The model computed no numbers (NaN).", "Download it again, or choose another.")
-            events += self._token(token_id, time_ns, chooser, detokenizer)
-            yield events
-            events = []
+            events.append(self.generation.prefilled())
+            time_ns = perf_counter_ns()
+        return events + self._token(token_id, time_ns, chooser, detokenizer)
 
     def _token(
         self, token_id: int, time_ns: int, chooser: TokenChooser, detokenizer: Detokenizer

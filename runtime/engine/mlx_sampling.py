@@ -20,8 +20,6 @@ import msgspec
 
 from runtime.values.sampling import MAX_SEED, SamplingParams
 
-LogitsProcessor = Callable[[mx.array, mx.array], mx.array]
-
 GREEDY_BELOW = 1e-5
 """Temperatures below this are greedy: their inverse would leave the range of 32-bit floats."""
 
@@ -39,10 +37,10 @@ class ChosenToken(msgspec.Struct, frozen=True):
 
 
 class TokenChooser:
-    """Chooses the tokens of one reply; holds the hooks that `generate_step` calls for each token.
+    """Chooses the tokens of one reply.
 
-    `generate_step` computes a token ahead: what belongs to a token is queued here and taken when the token comes out.
-    All of it is evaluated together with the token, so taking it does not wait for the next one.
+    A token is computed ahead of the one that is handed out: what belongs to it is queued here and taken when the token
+    comes out. All of it is evaluated together with the token, so taking it does not wait for the next one.
     """
 
     def __init__(
@@ -51,7 +49,7 @@ class TokenChooser:
         self._seed = secrets.randbelow(MAX_SEED + 1) if params.seed is None else params.seed
         self._params = params
         self._forced_token_id = forced_token_id
-        self._penalties = _penalties(params, prompt)
+        self._penalties = Penalties(params, prompt) if Penalties.are_asked_for(params) else None
         self._top_logprobs = top_logprobs
         self._drawn = 0
         self._raw: mx.array | None = None
@@ -59,9 +57,25 @@ class TokenChooser:
         self._finite: mx.array | None = None
 
     @property
-    def logits_processors(self) -> list[LogitsProcessor]:
-        """Hooks that see the logits before the draw; none if nothing needs them."""
-        return [self._process] if self._penalties or self._top_logprobs else []
+    def takes_the_best(self) -> bool:
+        """Whether every token from now on is just the most probable one, and nothing is to report of it."""
+        first_is_known = self._drawn > 0 or self._forced_token_id is None
+        return _is_greedy(self._params) and first_is_known and not (self._penalties or self._top_logprobs)
+
+    def choose(self, logits: mx.array, last: mx.array) -> mx.array:
+        """Return the next token, shape (1,), from logits of shape (1, vocabulary) that follow the token `last`, (1,).
+
+        The first `last` is the last token of the prompt.
+        """
+        return self.draw(log_probabilities(self.adjusted(logits, last)))
+
+    def adjusted(self, logits: mx.array, last: mx.array) -> mx.array:
+        """Return what the draw is to see of `logits`: those of the model with the penalties; see `choose`."""
+        if self._top_logprobs or self._penalties:
+            logits = logits.astype(mx.float32)
+        if self._top_logprobs:
+            self._raw = log_probabilities(logits)[0]
+        return self._penalties.applied(logits, last) if self._penalties else logits
 
     def draw(self, logprobs: mx.array) -> mx.array:
         """Return the next token, shape (1,), from log-probabilities of shape (1, vocabulary)."""
@@ -91,16 +105,6 @@ class TokenChooser:
         chosen, *top = _numbers(logprobs)
         return ChosenToken(chosen, tuple(int(token_id) for token_id in _numbers(ids)), tuple(top))
 
-    def _process(self, tokens: mx.array, logits: mx.array) -> mx.array:
-        logits = logits.astype(mx.float32)
-        if self._top_logprobs:
-            self._raw = (logits - mx.logsumexp(logits, axis=-1, keepdims=True))[0]
-        if self._penalties:
-            return self._penalties(tokens, logits)
-        # Nothing else needs `tokens`, to which generate_step adds one each time: unevaluated, they pile up.
-        begin_evaluation(tokens)
-        return logits
-
     def _report(self, raw: mx.array, token: mx.array) -> None:
         count = min(self._top_logprobs, raw.shape[-1])
         ids = _most_probable(raw[None], count)[0]
@@ -114,27 +118,40 @@ def _numbers(array: mx.array) -> list[float]:
     return [value for value in values if isinstance(value, int | float)] if isinstance(values, list) else []
 
 
-def _penalties(params: SamplingParams, prompt: Sequence[int]) -> LogitsProcessor | None:
-    """Return the penalties of llama.cpp: one window, which begins in the prompt, for all three of them."""
-    repetition, presence, frequency = params.repetition_penalty, params.presence_penalty, params.frequency_penalty
-    if (repetition, presence, frequency) == (1.0, 0.0, 0.0):
-        return None
-    window = params.penalty_window_tokens
-    # generate_step shows its own prompt, which is the last token alone, and what it generated.
-    before = mx.array(list(prompt[:-1][-window:]), dtype=mx.uint32)
+class Penalties:
+    """The penalties of llama.cpp: one window, which begins in the prompt, for all three of them."""
 
-    def penalize(tokens: mx.array, logits: mx.array) -> mx.array:
-        recent = mx.concatenate([before, tokens.astype(mx.uint32)])[-window:]
-        counts = mx.zeros(logits.shape[-1]).at[recent].add(1.0)
-        seen = counts > 0
-        repeated = mx.where(logits <= 0, logits * repetition, logits / repetition)
-        return mx.where(seen, repeated - counts * frequency - presence, logits)
+    def __init__(self, params: SamplingParams, prompt: Sequence[int]) -> None:
+        self._params = params
+        self._window = params.penalty_window_tokens
+        self._recent = mx.array(list(prompt[:-1][-self._window :]), dtype=mx.uint32)
 
-    return penalize
+    @staticmethod
+    def are_asked_for(params: SamplingParams) -> bool:
+        """Return whether they change anything."""
+        return (params.repetition_penalty, params.presence_penalty, params.frequency_penalty) != (1.0, 0.0, 0.0)
+
+    def applied(self, logits: mx.array, last: mx.array) -> mx.array:
+        """Return `logits`, which follow the token `last`, with the tokens of the window penalized."""
+        params = self._params
+        self._recent = mx.concatenate([self._recent, last.astype(mx.uint32)])[-self._window :]
+        counts = mx.zeros(logits.shape[-1]).at[self._recent].add(1.0)
+        repeated = mx.where(logits <= 0, logits * params.repetition_penalty, logits / params.repetition_penalty)
+        penalized = repeated - counts * params.frequency_penalty - params.presence_penalty
+        return mx.where(counts > 0, penalized, logits)
+
+
+def log_probabilities(logits: mx.array) -> mx.array:
+    """Return the natural-log probabilities of each row of logits."""
+    return logits - mx.logsumexp(logits, axis=-1, keepdims=True)
+
+
+def _is_greedy(params: SamplingParams) -> bool:
+    return params.temperature < GREEDY_BELOW or params.top_k == 1
 
 
 def _draw(logprobs: mx.array, params: SamplingParams, key: Callable[[], mx.array]) -> mx.array:
-    if params.temperature < GREEDY_BELOW or params.top_k == 1:
+    if _is_greedy(params):
         return mx.argmax(logprobs, axis=-1)
     logprobs = logprobs.astype(mx.float32)
     limits_k = 0 < params.top_k < logprobs.shape[-1]

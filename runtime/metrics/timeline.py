@@ -27,6 +27,7 @@ class PromptTimeline(msgspec.Struct, frozen=True, kw_only=True):
         tokenized: template and tokenizer were done.
         cache_restored: what the KV cache held was ready.
         prefilled: the last prompt token was evaluated.
+        waited: how long it waited between the last two marks while the engine worked for other requests.
     """
 
     submitted: int
@@ -36,30 +37,31 @@ class PromptTimeline(msgspec.Struct, frozen=True, kw_only=True):
     tokenized: int
     cache_restored: int
     prefilled: int
+    waited: int = 0
 
 
 def ttft_parts(timeline: PromptTimeline, first_token: int) -> TtftParts:
     """Split the time to the first token into its parts; they add up to `first_token - timeline.submitted`.
 
     Loading counts only as far as the request waited for it: the overlap of [load_started, load_ended] with
-    [submitted, started]. What is left of the wait is queueing.
+    [submitted, started]. What is left of the wait is queueing, and so is waiting for others while the prompt is read.
     """
     waited = timeline.started - timeline.submitted
     load_end = min(timeline.load_ended, timeline.started)
     load = max(0, load_end - max(timeline.load_started, timeline.submitted))
     return TtftParts(
-        queue_ms=(waited - load) / NS_PER_MS,
+        queue_ms=(waited - load + timeline.waited) / NS_PER_MS,
         load_ms=load / NS_PER_MS,
         tokenize_ms=(timeline.tokenized - timeline.started) / NS_PER_MS,
         cache_restore_ms=(timeline.cache_restored - timeline.tokenized) / NS_PER_MS,
-        prefill_ms=(timeline.prefilled - timeline.cache_restored) / NS_PER_MS,
+        prefill_ms=(timeline.prefilled - timeline.cache_restored - timeline.waited) / NS_PER_MS,
         first_decode_ms=(first_token - timeline.prefilled) / NS_PER_MS,
     )
 
 
 def prefill_tokens_per_second(evaluated_tokens: int, timeline: PromptTimeline) -> float | None:
     """Return evaluated prompt tokens ÷ prefill seconds; None where nothing was evaluated or no time passed."""
-    elapsed = timeline.prefilled - timeline.cache_restored
+    elapsed = timeline.prefilled - timeline.cache_restored - timeline.waited
     if evaluated_tokens <= 0 or elapsed <= 0:
         return None
     return evaluated_tokens * NS_PER_S / elapsed

@@ -273,16 +273,6 @@ def test_runs_several_requests_each_as_if_it_were_alone(folder: Path, engine: Ml
     assert [reply.token_ids for reply in found] == alone
 
 
-def test_lets_requests_take_turns(folder: Path) -> None:
-    engine = loaded(folder, parallel_requests=2)
-    for request_id in (1, 2, 3):
-        engine.submit(ask("Hello", id=request_id, max_tokens=30))
-    order = [event.id for event in drain(engine) if isinstance(event, TextDelta) and event.token_times_ns]
-    engine.unload()
-    assert sorted(order[:40]) == [1] * 20 + [2] * 20
-    assert order[60:] == [3] * 30
-
-
 def test_ends_a_queued_request_without_beginning_it(engine: MlxEngine) -> None:
     engine.submit(ask("Hello", id=1, max_tokens=5))
     engine.submit(ask("Hello", id=2))

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from itertools import islice
-
 import mlx.core as mx
 import pytest
 from mlx.nn.layers.base import Module
 
 from runtime.engine.mlx_cache import new_cache
-from runtime.engine.mlx_evaluation import METAL_CHUNK_TOKENS, decode, default_chunk_tokens, prefill
+from runtime.engine.mlx_evaluation import METAL_CHUNK_TOKENS, default_chunk_tokens, evaluate_chunk
 from runtime.engine.mlx_loading import load_mlx_model
-from runtime.engine.mlx_sampling import TokenChooser
 from runtime.library.reader import read_spec
-from runtime.values.sampling import GREEDY
 from tests.models.random_mlx import write_random_mlx
 
 PROMPT = tuple(range(5, 30))
@@ -26,24 +22,15 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Module:
     return load_mlx_model(read_spec(folder), lambda _fraction: None).network
 
 
-@pytest.mark.parametrize(("cached", "chunk", "expected"), [(0, 10, [10, 20, 24]), (7, 24, [24]), (24, 10, [])])
-def test_reads_the_prompt_up_to_its_last_token(network: Module, cached: int, chunk: int, expected: list[int]) -> None:
-    cache = new_cache(network, None)
-    list(prefill(network, cache, PROMPT[: cached + 1], 0, 100))
-    assert cache.tokens == cached
-    seen = [(done, cache.tokens) for done in prefill(network, cache, PROMPT, cached, chunk)]
-    assert seen == [(done, done) for done in expected]
-
-
-def test_says_that_the_prompt_is_read_before_the_first_token_comes(network: Module) -> None:
-    cache = new_cache(network, None)
-    list(prefill(network, cache, PROMPT, 0, 100))
-    order: list[str] = []
-    tokens = decode(network, cache, PROMPT[-1], TokenChooser(GREEDY, PROMPT, 0), lambda: order.append("read"))
-    order += [f"token {token}" for token in islice(tokens, 3)]
-    assert order[0] == "read"
-    assert order.count("read") == 1
-    assert len(order) == 4
+def test_evaluates_a_prompt_in_chunks_as_in_one_go(network: Module) -> None:
+    whole, pieces = new_cache(network, None), new_cache(network, None)
+    evaluate_chunk(network, whole, PROMPT)
+    for chunk in (PROMPT[:7], PROMPT[7:20], PROMPT[20:]):
+        evaluate_chunk(network, pieces, chunk)
+    assert whole.tokens == pieces.tokens == len(PROMPT)
+    last = mx.array([[9]])
+    one, other = (network(last, cache=cache.layers) for cache in (whole, pieces))
+    assert mx.allclose(one, other, rtol=1e-4, atol=1e-4).item()
 
 
 @pytest.mark.skipif(mx.metal.is_available(), reason="is about the CPU")

@@ -161,24 +161,40 @@ def test_penalizes_what_is_in_the_window_over_prompt_and_reply(
         frequency_penalty=frequency,
         penalty_window_tokens=window,
     )
-    processors = TokenChooser(params, prompt, 0).logits_processors
-    logits = mx.array([list(LOGITS)])
-    for process in processors:
-        # generate_step shows its own prompt, which is the last token, and what it generated.
-        logits = process(mx.array([prompt[-1], *generated], dtype=mx.uint32), logits)
+    chooser = TokenChooser(params, prompt, 0)
+    for last in [prompt[-1], *generated]:
+        logits = chooser.adjusted(mx.array([list(LOGITS)]), mx.array([last], dtype=mx.uint32))
     expected = penalized(LOGITS, [*prompt, *generated][-window:], params)
     assert np.array(logits)[0] == pytest.approx(expected, abs=1e-5)
 
 
-def test_needs_no_look_at_the_logits_when_nothing_asks_for_it() -> None:
-    assert TokenChooser(SamplingParams(), (0,), 0).logits_processors == []
+@pytest.mark.parametrize(
+    ("params", "top_logprobs", "expected"),
+    [
+        (GREEDY, 0, True),
+        (SamplingParams(temperature=1.0, top_k=1), 0, True),
+        (GREEDY, 1, False),
+        (SamplingParams(temperature=0.0, presence_penalty=0.5), 0, False),
+        (SamplingParams(temperature=1.0), 0, False),
+    ],
+)
+def test_says_when_it_takes_the_most_probable_token_and_nothing_else_is_asked_for(
+    params: SamplingParams, top_logprobs: int, *, expected: bool
+) -> None:
+    assert TokenChooser(params, (0,), top_logprobs).takes_the_best is expected
+
+
+def test_takes_the_most_probable_token_only_after_the_one_it_was_told_to_take() -> None:
+    chooser = TokenChooser(GREEDY, (0,), 0, forced_token_id=3)
+    assert not chooser.takes_the_best
+    assert drawn(chooser, as_logprobs(LOGITS)) == 3
+    assert chooser.takes_the_best
+    assert drawn(chooser, as_logprobs(LOGITS)) == 0
 
 
 def chosen(params: SamplingParams, top: int) -> tuple[int, ChosenToken]:
     chooser = TokenChooser(params, (0, 1), top)
-    (process,) = chooser.logits_processors
-    logits = process(mx.array([1], dtype=mx.uint32), mx.array([list(LOGITS)]))
-    token = drawn(chooser, logits - mx.logsumexp(logits, axis=-1, keepdims=True))
+    token = int(np.array(chooser.choose(mx.array([list(LOGITS)]), mx.array([1], dtype=mx.uint32)))[0])
     choice = chooser.take_choice()
     assert choice is not None
     return token, choice
