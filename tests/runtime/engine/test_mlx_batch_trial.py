@@ -21,7 +21,7 @@ from tests.models.random_architectures import (
     RECURRENT_STATE,
     SLIDING_WINDOW,
     Config,
-    write_random,
+    write_random_architecture,
 )
 from tests.models.random_gguf import GgufRecipe
 from tests.models.random_mlx import write_random_mlx
@@ -44,7 +44,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> Module:
     ids=["sliding window", "mixture of experts", "recurrent state", "latent attention"],
 )
 def test_architectures_that_heed_padding_may(tmp_path: Path, config: Config) -> None:
-    write_random(tmp_path / "model", {**COMMON, **config})
+    write_random_architecture(tmp_path / "model", {**COMMON, **config})
     found = network_in(tmp_path / "model")
     assert can_batch(found, lambda: new_cache(found, None))
 
