@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from time import perf_counter_ns
 from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
 from desktop.state.chat_prompt import least_tokens, most_tokens, prompt_through, too_long, with_question
+from desktop.state.early_reply import EarlyReply
 from desktop.state.engine_state import EngineState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.reply_run import ReplyRun
 from desktop.state.storage import Storage
+from runtime.store.exchanges import Exchange
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter
 from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, ReplyEnd
 from runtime.values.errors import FirstTokenError, InvalidRequestError, StoreError, report_of
 from runtime.values.generation import GenerateRequest, TextKind
+from runtime.values.model import Quantization
 from runtime.values.prompt import ChatPrompt
+from runtime.values.sampling import SamplingParams
 
 Path = tuple[ChatMessage, ...]
+Answering = tuple[str | None, Quantization | None]
+"""Which model answers, as far as that is known: its name, its quantization."""
 T = TypeVar("T")
 LONG_TOKENS = 16_384
 """A message that may be this long is not stored before a model has counted it."""
@@ -34,6 +41,18 @@ class StoppedError(Exception):
 
 def _ignore() -> None:
     """Do nothing."""
+
+
+def _begin_exchange(
+    chat_id: ChatId | None, parent_id: MessageId | None, text: str, answering: Answering, opened: OpenedStore
+) -> Exchange:
+    name, quantization = answering
+    return opened.store.exchanges.begin(chat_id, parent_id, text, model=name, quantization=quantization)
+
+
+def _begin_reply(chat_id: ChatId, parent_id: MessageId, answering: Answering, opened: OpenedStore) -> ReplyWriter:
+    name, quantization = answering
+    return opened.store.replies.begin(chat_id, parent_id, model=name, quantization=quantization)
 
 
 class ChatState(QObject):
@@ -152,8 +171,10 @@ class ChatState(QObject):
         if parent_id is not None:
             self._refuse_if_busy()
             with self._replying() as submitted_ns:
-                prompt = self._prompt(parent_id)
-                await self._answer(await self._stored_chat(), parent_id, prompt, submitted_ns)
+                prompt, chat = self._prompt(parent_id), await self._stored_chat()
+                async with self._asked(prompt, chat, submitted_ns) as early:
+                    begin = partial(_begin_reply, chat.id, parent_id, self._answering())
+                    await self._answer(chat, await self._storage.run(begin), early)
 
     async def edit(self, message_id: MessageId, text: str, on_stored: Callable[[], None] = _ignore) -> None:
         """Put another version beside the user's message `message_id`, and answer that one. Else as `send`."""
@@ -167,10 +188,9 @@ class ChatState(QObject):
         with self._replying() as submitted_ns:
             message, prompt = self._message(message_id), self._prompt(message_id)
             chat = await self._stored_chat()
-            writer = await self._storage.run(lambda opened: opened.store.replies.resume(message_id))
-            run = self._new_run(chat, writer)
-            run.go_on_from(message)
-            await self._carry_through(chat, run, prompt, submitted_ns)
+            async with self._asked(prompt, chat, submitted_ns) as early:
+                writer = await self._storage.run(lambda opened: opened.store.replies.resume(message_id))
+                await self._answer(chat, writer, early, after=message)
 
     async def step_branch(self, message_id: MessageId, step: int) -> None:
         """Show the version `step` places after this one, as far as there are any."""
@@ -228,54 +248,76 @@ class ChatState(QObject):
         finally:
             self._set_busy(busy=False)
 
+    def _asked(self, prompt: ChatPrompt, chat: Chat | None, submitted_ns: int) -> EarlyReply:
+        sampling = chat.sampling if chat is not None else SamplingParams()
+        return EarlyReply(
+            self._engine, GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=sampling)
+        )
+
+    def _answering(self) -> Answering:
+        model = self._engine.model
+        return (model.name, model.quantization) if model else (self._engine.model_name, None)
+
     async def _ask(self, parent_id: MessageId | None, text: str, on_stored: Callable[[], None]) -> None:
-        """Store what the user wrote after `parent_id`, show it, and answer it."""
+        """Answer what the user wrote after `parent_id`: the model begins while it is stored and shown."""
         with self._replying() as submitted_ns:
             chat, prompt = self.chat, with_question(self._prompt(parent_id), text)
-            await self._unless_stopped(self._check_fits(prompt))
-            await self._save_unsaved()
-            into = chat or await self._new_chat()
-            message = await self._storage.run(lambda opened: opened.store.messages.add_user(into.id, parent_id, text))
-            on_stored()
-            self.chats_changed.emit()
-            await self._reload(into)
-            await self._answer(into, message.id, prompt, submitted_ns)
+            if not self._fits_surely(prompt):
+                await self._unless_stopped(self._check_fits(prompt))
+            async with self._asked(prompt, chat, submitted_ns) as early:
+                await self._save_unsaved()
+                chat_id = chat.id if chat is not None else None
+                begin = partial(_begin_exchange, chat_id, parent_id, text, self._answering())
+                exchange = await self._storage.run(begin)
+                if chat is None:
+                    self._adopt(exchange.chat)
+                on_stored()
+                self.chats_changed.emit()
+                self._show_path(exchange.chat, exchange.path[:-1])
+                await self._answer(exchange.chat, exchange.writer, early, path=exchange.path)
 
-    async def _answer(self, chat: Chat, parent_id: MessageId, prompt: ChatPrompt, submitted_ns: int) -> None:
-        """Begin a reply to `parent_id` and carry it through, whatever chat is shown meanwhile."""
-        model = self._engine.model
-        name, quantization = (model.name, model.quantization) if model else (self._engine.model_name, None)
-        writer = await self._storage.run(
-            lambda opened: opened.store.replies.begin(chat.id, parent_id, model=name, quantization=quantization)
+    async def _answer(
+        self,
+        chat: Chat,
+        writer: ReplyWriter,
+        early: EarlyReply,
+        *,
+        path: Path | None = None,
+        after: ChatMessage | None = None,
+    ) -> None:
+        """Carry a reply through, whatever chat is shown meanwhile.
+
+        `path` is how the chat is now, where that is known; `after` is what there is of the reply already.
+        """
+        run = self._run = ReplyRun(
+            self._storage, writer, chat.id, self._metrics, partial(self._arrive, writer.message_id)
         )
-        await self._carry_through(chat, self._new_run(chat, writer), prompt, submitted_ns)
-
-    def _new_run(self, chat: Chat, writer: ReplyWriter) -> ReplyRun:
-        def show(text: str, kind: TextKind) -> None:
-            if any(shown.id == writer.message_id for shown in self.path[-1:]):
-                self.text_arrived.emit(writer.message_id, text, kind)
-
-        run = self._run = ReplyRun(self._storage, writer, chat.id, self._metrics, show)
-        return run
-
-    async def _carry_through(self, chat: Chat, run: ReplyRun, prompt: ChatPrompt, submitted_ns: int) -> None:
+        if after is not None:
+            run.go_on_from(after)
         try:
-            await self._reload(chat)
-            self._metrics.begin(submitted_ns)
-            request = GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=chat.sampling)
-            await self._finish(run, await self._follow(run, request))
+            if path is None:
+                await self._reload(chat)
+            else:
+                self._show_path(chat, path)
+            self._metrics.begin(early.submitted_ns)
+            await self._finish(run, await self._follow(run, early))
         finally:
             self._run = None
         await self._refresh(chat)
 
-    async def _follow(self, run: ReplyRun, request: GenerateRequest) -> ReplyEnd:
+    def _arrive(self, message_id: MessageId, text: str, kind: TextKind) -> None:
+        if any(shown.id == message_id for shown in self.path[-1:]):
+            self.text_arrived.emit(message_id, text, kind)
+
+    async def _follow(self, run: ReplyRun, early: EarlyReply) -> ReplyEnd:
         try:
-            await self._unless_stopped(self._engine.ready())
-            reply = await self._unless_stopped(self._engine.generate(request))
+            reply = await self._unless_stopped(early.begun())
         except StoppedError:
             return run.stopped_early()
         except FirstTokenError as error:
             return run.failed_early(report_of(error))
+        if self._stopped.is_set():  # Stop was pressed while the question was stored.
+            run.cancel()
         return await run.follow(reply)
 
     async def _finish(self, run: ReplyRun, end: ReplyEnd) -> None:
@@ -297,15 +339,20 @@ class ChatState(QObject):
             except StoreError:
                 self._unsaved.append(run)
 
+    def _fits_surely(self, prompt: ChatPrompt) -> bool:
+        """Whether the text is so short that its tokens need not be counted."""
+        model = self._engine.model
+        return most_tokens(prompt) < (model.context_limit_tokens if model is not None else LONG_TOKENS)
+
     async def _check_fits(self, prompt: ChatPrompt) -> None:
-        """Count tokens where the text is long enough that it may not fit.
+        """Count tokens, where the text is long enough that it may not fit.
 
         Raises:
             ContextOverflowError: the conversation does not fit the context.
             UserFacingError: it is so long that it has to be counted, and there is no model to count it.
         """
-        model = self._engine.model or (await self._engine.ready() if most_tokens(prompt) >= LONG_TOKENS else None)
-        if model is None or most_tokens(prompt) < model.context_limit_tokens:
+        model = await self._engine.ready()
+        if self._fits_surely(prompt):
             return
         least = least_tokens(prompt)
         if least >= model.context_limit_tokens:
@@ -349,10 +396,14 @@ class ChatState(QObject):
 
     async def _new_chat(self) -> Chat:
         chat = await self._storage.run(lambda opened: opened.store.chats.create())
+        self._adopt(chat)
+        return chat
+
+    def _adopt(self, chat: Chat) -> None:
+        """Show what has just been stored, unless another chat is shown by now."""
         if self.chat is None:
             self.chat = chat
             self.chat_changed.emit(chat)
-        return chat
 
     async def _refresh(self, chat: Chat) -> None:
         """Read a chat anew, if it is the one that is shown."""
@@ -364,7 +415,9 @@ class ChatState(QObject):
         self.chats_changed.emit()
 
     async def _reload(self, chat: Chat) -> None:
-        path = await self._storage.run(lambda opened: opened.store.messages.current_path(chat.id))
+        self._show_path(chat, await self._storage.run(lambda opened: opened.store.messages.current_path(chat.id)))
+
+    def _show_path(self, chat: Chat, path: Path) -> None:
         if self._shows(chat.id):
             self._set_path(path)
 

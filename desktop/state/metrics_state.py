@@ -66,6 +66,7 @@ class MetricsState(QObject):
         super().__init__(parent)
         self._clock_ns = clock_ns
         self._submitted_ns = 0
+        self._awaits_paint = False
         self._token_times_ns: list[int] = []
         self.figures = LiveFigures()
         self.speed_history: deque[float | None] = deque(maxlen=HISTORY_SAMPLES)
@@ -74,6 +75,7 @@ class MetricsState(QObject):
     def begin(self, submitted_ns: int) -> None:
         """A reply was asked for at `submitted_ns`."""
         self._submitted_ns = submitted_ns
+        self._awaits_paint = True
         self._token_times_ns = []
         self.speed_history.clear()
         self._set(LiveFigures(is_generating=True, memory=self.figures.memory, bandwidth=self.figures.bandwidth))
@@ -107,8 +109,9 @@ class MetricsState(QObject):
             self._change(bandwidth=bandwidth)
 
     def note_first_paint(self) -> None:
-        """The first character of the reply is on the screen."""
-        if self.figures.is_generating and self.figures.first_paint_ms is None:
+        """The first character of the reply is on the screen; a short reply may have ended by then."""
+        if self._awaits_paint:
+            self._awaits_paint = False
             self._change(first_paint_ms=(self._clock_ns() - self._submitted_ns) / NS_PER_MS)
 
     def forget_model(self) -> None:
@@ -119,6 +122,7 @@ class MetricsState(QObject):
     def show(self, stats: GenerationStats | None) -> None:
         """Show the figures of an earlier reply, when a chat is opened."""
         if not self.figures.is_generating:
+            self._awaits_paint = False
             fresh = LiveFigures(memory=self.figures.memory, bandwidth=self.figures.bandwidth, stats=stats)
             self._set(msgspec.structs.replace(fresh, **_final(stats)))
 

@@ -69,16 +69,28 @@ class Chats:
         Raises:
             InvalidRequestError: a sampler value is out of range.
         """
+        with self._database.transaction():
+            chat_id = self.insert(title=title, system_prompt=system_prompt, sampling=sampling, model=model)
+        return self.get(chat_id)
+
+    def insert(
+        self,
+        *,
+        title: str = "",
+        system_prompt: str = "",
+        sampling: SamplingParams | None = None,
+        model: str | None = None,
+    ) -> ChatId:
+        """Do what `create` does, within a transaction, and return the chat's id."""
         now = self._now_unix_ms()
         chosen = checked(sampling or SamplingParams())
         line = title_line(title)
-        with self._database.transaction():
-            number = self._database.insert(
-                "INSERT INTO chats (title, title_is_automatic, is_pinned, created_unix_ms, updated_unix_ms, model,"
-                " sampling, system_prompt, draft) VALUES (?, ?, 0, ?, ?, ?, ?, ?, '')",
-                (line, int(not line), now, now, _name(model), sampling_json(chosen), storable(system_prompt)),
-            )
-        return self.get(ChatId(number))
+        number = self._database.insert(
+            "INSERT INTO chats (title, title_is_automatic, is_pinned, created_unix_ms, updated_unix_ms, model,"
+            " sampling, system_prompt, draft) VALUES (?, ?, 0, ?, ?, ?, ?, ?, '')",
+            (line, int(not line), now, now, _name(model), sampling_json(chosen), storable(system_prompt)),
+        )
+        return ChatId(number)
 
     def get(self, chat_id: ChatId) -> Chat:
         """Return a chat that is not deleted.

@@ -65,16 +65,21 @@ class Messages:
 
         Editing a message is adding another one after the same parent. The first message names an unnamed chat.
         """
-        text = storable(text)
         with self._database.transaction():
-            message_id = self._insert(
-                chat_id, parent_id, _NewMessage(role=Role.USER, state=MessageState.COMPLETE, text=text)
-            )
-            self._database.write(
-                "UPDATE chats SET title = ? WHERE id = ? AND title = '' AND title_is_automatic = 1",
-                (automatic_title(text), chat_id),
-            )
+            message_id = self.insert_user(chat_id, parent_id, text)
         return self.get(message_id)
+
+    def insert_user(self, chat_id: ChatId, parent_id: MessageId | None, text: str) -> MessageId:
+        """Do what `add_user` does, within a transaction, and return the message's id."""
+        text = storable(text)
+        message_id = self._insert(
+            chat_id, parent_id, _NewMessage(role=Role.USER, state=MessageState.COMPLETE, text=text)
+        )
+        self._database.write(
+            "UPDATE chats SET title = ? WHERE id = ? AND title = '' AND title_is_automatic = 1",
+            (automatic_title(text), chat_id),
+        )
+        return message_id
 
     def add_reply(
         self, chat_id: ChatId, parent_id: MessageId | None, *, model: str | None, quantization: str | None = None

@@ -18,6 +18,7 @@ from runtime.store import failures, migrations
 from runtime.store.chats import Chats
 from runtime.store.damage import damage_of, keep_aside, replacement_for
 from runtime.store.database import Database, connect
+from runtime.store.exchanges import Exchanges
 from runtime.store.messages import Messages
 from runtime.store.opening_lock import OpeningLock
 from runtime.store.presets import Presets
@@ -42,6 +43,7 @@ class Store:
         self.chats = Chats(database, now_unix_ms)
         self.messages = Messages(database, now_unix_ms)
         self.replies = Replies(database, self.messages, now_unix_ms)
+        self.exchanges = Exchanges(database, self.chats, self.messages, self.replies)
         self.search = Search(database)
         self.presets = Presets(database)
         self.ui_state = UiState(database)

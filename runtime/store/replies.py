@@ -40,9 +40,15 @@ class Replies:
         Raises:
             StoreError: nothing was added.
         """
-        name = None if model is None else storable(model)
         with self._database.transaction():
-            message_id = self._messages.add_reply(chat_id, parent_id, model=name, quantization=encoded(quantization))
+            return self.insert(chat_id, parent_id, model=model, quantization=quantization)
+
+    def insert(
+        self, chat_id: ChatId, parent_id: MessageId | None, *, model: str | None, quantization: Quantization | None
+    ) -> ReplyWriter:
+        """Do what `begin` does, within a transaction."""
+        name = None if model is None else storable(model)
+        message_id = self._messages.add_reply(chat_id, parent_id, model=name, quantization=encoded(quantization))
         return ReplyWriter(self._database, self._messages, message_id, self._now_unix_ms)
 
     def resume(self, message_id: MessageId) -> ReplyWriter:

@@ -47,7 +47,7 @@ class TranscriptView(TranscriptControls):
         self._clock_ns = clock_ns
         self._batch = DeltaBatch(self._take_deltas, self, clock_ns)
         self._streaming: MessageItem | None = None
-        self._unpainted: MessageId | None = None
+        self._unpainted: MessageItem | None = None
 
     # messages
 
@@ -69,6 +69,8 @@ class TranscriptView(TranscriptControls):
         self._ringed = self._pointer.hovered = None
         self._layout.set_items(items)
         self._streaming = next((item for item in reversed(items) if item.is_streaming), None)
+        if self._unpainted not in items:
+            self._unpainted = None
         if anchor is None:
             self._painter.forget()
             self._scrolling.follows = True
@@ -84,7 +86,7 @@ class TranscriptView(TranscriptControls):
         item = MessageItem(view, self._maker, self._column())
         self._layout.items.append(item)
         if item.is_streaming:
-            self._streaming, self._unpainted = item, view.id
+            self._streaming = self._unpainted = item
         if item.is_user:
             self._scrolling.follows = True
         self._restack(len(self._layout.items) - 1)
@@ -212,7 +214,7 @@ class TranscriptView(TranscriptControls):
         super().paintEvent(event)
         ended_ns = self._clock_ns()
         self._batch.add_cost(ended_ns - started_ns)
-        item = self._streaming
-        if item is not None and item.view.id == self._unpainted and (item.answer() or item.reasoning()):
+        item = self._unpainted
+        if item is not None and (item.answer() or item.reasoning()):
             self._unpainted = None
             self.first_text_painted.emit(item.view.id, ended_ns)

@@ -10,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runtime.store.opening import FILE_NAME, Store, open_store
-from runtime.values.chat import ChatId, ChatMessage, MessageState
+from runtime.values.chat import ChatId, ChatMessage, MessageId, MessageState, ReplyEnd
 from runtime.values.errors import StoreError
+from runtime.values.generation import TextKind
 from runtime.values.prompt import Role
 from tests.runtime.store.chat_examples import DONE, INT4, STATS, add_exchange, add_reply, texts
 from tests.runtime.store.conftest import Clock
+
+STOPPED = ReplyEnd(state=MessageState.STOPPED)
 
 
 def test_a_message_is_read_back_as_it_was_written(store: Store) -> None:
@@ -146,3 +149,23 @@ def _walk(store: Store, choices: list[tuple[str, int]]) -> None:
             store.messages.restore(target)
             assert store.messages.current_path(chat) == before
         check_shape(store.messages.current_path(chat))
+
+
+def test_a_question_and_its_reply_are_stored_together_in_a_new_chat(store: Store) -> None:
+    exchange = store.exchanges.begin(None, None, "Why?", model="demo", quantization=INT4)
+    assert [chat.id for chat in store.chats.summaries()] == [exchange.chat.id]
+    assert exchange.chat.title == "Why?"
+    question, reply = exchange.path
+    assert (question.text, question.state, reply.state) == ("Why?", MessageState.COMPLETE, MessageState.STREAMING)
+    assert (reply.parent_id, reply.model, reply.quantization) == (question.id, "demo", INT4)
+    exchange.writer.append("So.", TextKind.ANSWER)
+    assert exchange.writer.finish(STOPPED).text == "So."
+
+
+def test_of_a_question_without_a_place_nothing_is_stored(store: Store) -> None:
+    chat = store.chats.create().id
+    for into in (None, chat):
+        with pytest.raises(StoreError):
+            store.exchanges.begin(into, MessageId(99), "Why?", model=None, quantization=None)
+    assert [one.id for one in store.chats.summaries()] == [chat]
+    assert store.messages.current_path(chat) == ()
