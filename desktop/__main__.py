@@ -41,7 +41,8 @@ def open_window() -> int:
 
 
 def _run_window(environment: Mapping[str, str]) -> int:
-    from desktop.qt_import import import_qt  # noqa: PLC0415 - only once a window can open
+    from desktop.asyncio_import import import_asyncio  # noqa: PLC0415 - only once a window can open
+    from desktop.qt_import import import_qt  # noqa: PLC0415 - likewise
     from runtime.config.paths import app_paths  # noqa: PLC0415 - likewise
 
     import_qt()
@@ -49,6 +50,7 @@ def _run_window(environment: Mapping[str, str]) -> int:
 
     paths = app_paths(environment)
     first_paint = open_first_paint(paths)
+    import_asyncio()
     from desktop.app import run  # noqa: PLC0415 - everything else, while the window can be seen
 
     return run(first_paint, paths)

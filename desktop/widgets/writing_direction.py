@@ -6,18 +6,24 @@ the side where the interface begins, and keep the order of their own words.
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import QStyle
 
 _RIGHT_TO_LEFT = frozenset({"R", "AL"})
+_MAY_RUN_LEFT = re.compile("[\u0590-\u08ff\u200f\ufb1d-\ufdff\ufe70-\ufeff\U00010800-\U00010fff\U0001e800-\U0001efff]")
+"""The blocks of Unicode with every character that runs from right to left."""
 _STRONG = _RIGHT_TO_LEFT | {"L"}
 
 
 def runs_right_to_left(text: str) -> bool:
     """Tell whether the first character that has a direction has the one from right to left."""
+    if not _MAY_RUN_LEFT.search(text):
+        return False
+    import unicodedata  # noqa: PLC0415 - a megabyte of tables, for texts that may need them
+
     return next((d in _RIGHT_TO_LEFT for d in map(unicodedata.bidirectional, text) if d in _STRONG), False)
 
 

@@ -6,7 +6,6 @@ the engine. A choice that is impossible says why, and what to do.
 
 from __future__ import annotations
 
-import difflib
 import shutil
 from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
@@ -203,7 +202,9 @@ def _model_in(folder: Path) -> Path:
 def _missing(name: str, models: Sequence[InstalledModel]) -> ModelMissingError:
     names = [model.name for model in models]
     last_parts = {each.rpartition("/")[2].lower(): each for each in names}
-    close = difflib.get_close_matches(name.lower()[:200], last_parts, n=MOST_NAMES_SHOWN, cutoff=0.5)
+    from difflib import get_close_matches  # noqa: PLC0415 - only for a name that is wrong
+
+    close = get_close_matches(name.lower()[:200], last_parts, n=MOST_NAMES_SHOWN, cutoff=0.5)
     suggestion = f"Did you mean {_some([last_parts[each] for each in close])}? " if close else ""
     return ModelMissingError(
         f"There is no model called {shown(name)}, installed or at that path.",

@@ -15,7 +15,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from statistics import median
 
 import msgspec
 
@@ -114,13 +113,13 @@ class EngineHistory(msgspec.Struct, frozen=True, kw_only=True):
     def efficiency(self) -> float:
         """Part of the ceiling that replies come to."""
         shares = [one.tokens_per_second / one.ceiling_tokens_per_second for one in self.records]
-        return median(shares) if shares else USUAL_EFFICIENCY
+        return _median(shares) if shares else USUAL_EFFICIENCY
 
     @property
     def operations_per_second(self) -> float | None:
         """Arithmetic while prompts are read; None before any was."""
         speeds = [one.operations_per_second for one in self.records if one.operations_per_second is not None]
-        return median(speeds) if speeds else None
+        return _median(speeds) if speeds else None
 
 
 class _Content(msgspec.Struct, frozen=True):
@@ -194,10 +193,16 @@ def loaded_workload(model: LoadedModel, prompt_tokens: int = USUAL_PROMPT_TOKENS
     return Workload(reads=model.decode_reads, active_parameters=active, prompt_tokens=prompt_tokens)
 
 
+def _median(values: Sequence[float]) -> float:
+    from statistics import median  # noqa: PLC0415 - with its fractions it costs the window half a megabyte at the start
+
+    return median(values)
+
+
 def median_error(records: Sequence[SpeedRecord]) -> float | None:
     """Return by what part of the speed that came the foretold one was off, in the middle; None without records."""
     errors = [abs(one.predicted_tokens_per_second / one.tokens_per_second - 1) for one in records]
-    return median(errors) if errors else None
+    return _median(errors) if errors else None
 
 
 def _record(history: EngineHistory, stats: GenerationStats, model: LoadedModel) -> SpeedRecord | None:

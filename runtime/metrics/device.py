@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import os
 import platform
 import subprocess
@@ -15,6 +14,7 @@ import psutil
 from runtime.metrics import cgroup
 
 if sys.platform == "win32":
+    import ctypes
     import winreg
 
 SYSCTL = "/usr/sbin/sysctl"

@@ -7,7 +7,17 @@ import subprocess
 import sys
 from pathlib import Path
 
-HEAVY = ("numpy", "pygments", "markdown_it", "http.client", "huggingface_hub", "importlib.metadata")
+HEAVY = (
+    "numpy",
+    "ssl",
+    "statistics",
+    "unicodedata",
+    "pygments",
+    "markdown_it",
+    "http.client",
+    "huggingface_hub",
+    "importlib.metadata",
+)
 MODULES = "sorted(name for name in sys.modules if name in HEAVY)"
 
 
@@ -26,6 +36,7 @@ import sys
 HEAVY = {HEAVY!r}
 from desktop.qt_import import import_qt
 import_qt()
+from desktop.asyncio_import import import_asyncio
 from desktop.first_paint import open_first_paint
 from runtime.config.paths import app_paths, process_environment
 paths = app_paths(process_environment())
@@ -41,6 +52,7 @@ def test_the_window_is_on_the_screen_before_what_serves_it_is_imported(app_home:
 
 def test_nothing_heavy_is_imported_to_fill_the_window(app_home: Path) -> None:
     filled = f"""{OPENED}
+import_asyncio()
 import asyncio, qasync
 from desktop.app import Desktop
 loop = qasync.QEventLoop(first_paint.looks.application)
@@ -49,6 +61,11 @@ desktop = Desktop(first_paint, loop, paths)
 print({MODULES})
 """
     assert run(filled, app_home) == "[]"
+
+
+def test_tls_is_there_for_whoever_asks_for_it(app_home: Path) -> None:
+    asked = "import asyncio, ssl, httpx2\nprint(ssl.create_default_context().verify_mode.name)"
+    assert run(f"{OPENED}\nimport_asyncio()\nimport desktop.app\n{asked}", app_home) == "CERT_REQUIRED"
 
 
 def test_sources_of_modules_are_not_kept(app_home: Path) -> None:

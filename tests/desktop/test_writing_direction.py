@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+import unicodedata
+
 import pytest
 from PySide6.QtCore import QRectF, Qt
 from PySide6.QtGui import QColor, QImage, QPainter
@@ -42,6 +45,14 @@ def inked_columns(image: QImage, color: str) -> list[int]:
     wanted = QColor(color)
     across, down = range(image.width()), range(image.height())
     return [x for x in across if any(image.pixelColor(x, y) == wanted for y in down)]
+
+
+def test_every_character_that_runs_from_right_to_left_is_known_as_one() -> None:
+    characters = map(chr, range(sys.maxunicode + 1))
+    wrong = [
+        one for one in characters if runs_right_to_left(one) is not (unicodedata.bidirectional(one) in {"R", "AL"})
+    ]
+    assert wrong == []
 
 
 @pytest.mark.parametrize(

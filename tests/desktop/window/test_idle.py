@@ -16,7 +16,7 @@ PATIENCE_S = 60
 def said_by_an_idle_window(home: Home) -> str:
     process = start(home, "idle")
     output, _ = process.communicate(timeout=PATIENCE_S)
-    return output.strip()
+    return output.strip() or f"ended with {process.returncode}"
 
 
 def test_an_idle_window_is_never_woken(home: Home) -> None:

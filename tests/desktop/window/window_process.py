@@ -35,7 +35,7 @@ def start(home: Home, *arguments: str) -> subprocess.Popen[str]:
     """Start such a process; what it says comes on its standard output."""
     return subprocess.Popen(
         [sys.executable, "-m", "tests.desktop.window.window_process", *arguments],
-        env={**os.environ, HOME_VARIABLE: str(home.folder), "PYTHONPATH": str(ROOT)},
+        env={**os.environ, HOME_VARIABLE: str(home.folder), "PYTHONPATH": str(ROOT), "PYTHONFAULTHANDLER": "1"},
         stdout=subprocess.PIPE,
         text=True,
     )
