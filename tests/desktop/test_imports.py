@@ -11,7 +11,6 @@ HEAVY = (
     "numpy",
     "ssl",
     "statistics",
-    "unicodedata",
     "pygments",
     "markdown_it",
     "http.client",
