@@ -1,0 +1,138 @@
+"""The product on a native `llama-server` against `llama-bench` of the same build: what worker, HTTP and client cost.
+
+Decode and prefill on the random-weight model of 0.3 billion parameters, made on the first run; one run of `llama-bench`
+and one reply by turns. Both programs are named, as no build of them comes with the app.
+
+    uv run python -m tests.benchmarks.native_server --programs BUILD/bin --rounds 10
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from runtime.engine.llamacpp_threads import busy_cores, choose_threads
+from runtime.metrics.device import read_device
+from runtime.values.generation import GenerationStats
+from runtime.values.model import EngineName, LoadOptions
+from runtime.values.prompt import TokenPrompt
+from tests.benchmarks.engine_paths import WorkerPath
+from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
+from tests.benchmarks.large_models import large_model
+
+CONTEXT_TOKENS = 1024
+BATCH_TOKENS = 128
+DECODE_DEPTH, DECODE_TOKENS, PREFILL_TOKENS = 64, 64, 512
+
+
+class _Row(msgspec.Struct):
+    avg_ts: float
+
+
+class LlamaBench(NamedTuple):
+    """`llama-bench` with the settings that the product gives the server."""
+
+    program: Path
+    model: Path
+    decode_threads: int
+    prefill_threads: int
+
+    def decode_speed(self) -> float:
+        """Return tokens per second of `tg64` at a depth of 64 tokens."""
+        return self._run(0, DECODE_TOKENS, DECODE_DEPTH, self.decode_threads)
+
+    def prefill_speed(self) -> float:
+        """Return tokens per second of `pp512`."""
+        return self._run(PREFILL_TOKENS, 0, 0, self.prefill_threads)
+
+    def _run(self, prompt: int, generate: int, depth: int, threads: int) -> float:
+        amounts = {"-p": prompt, "-n": generate, "-d": depth, "-t": threads, "-b": BATCH_TOKENS, "-ub": BATCH_TOKENS}
+        numbers = [text for option, number in amounts.items() for text in (option, str(number))]
+        command = [str(self.program), "-m", str(self.model), "-r", "1", "-o", "json", *numbers]
+        output = subprocess.run(command, capture_output=True, check=True, timeout=300).stdout
+        (row,) = msgspec.json.decode(output, type=list[_Row])
+        return row.avg_ts
+
+
+class Product(NamedTuple):
+    """The product's path, with the model loaded anew for each figure, as `llama-bench` loads it.
+
+    Where in memory the weights come to lie makes several per cent.
+    """
+
+    model: Path
+    options: LoadOptions
+
+    def decode_speed(self) -> float:
+        """Return tokens per second over as many steps as `tg64` has."""
+        speed = self._run(DECODE_DEPTH, DECODE_TOKENS + 1).decode_tokens_per_second
+        assert speed is not None
+        return speed
+
+    def prefill_speed(self) -> float:
+        """Return tokens per second of a prompt of 512 tokens."""
+        speed = self._run(PREFILL_TOKENS, 1).prefill_tokens_per_second
+        assert speed is not None
+        return speed
+
+    def _run(self, prompt_tokens: int, tokens: int) -> GenerationStats:
+        path = WorkerPath(EngineName.LLAMACPP, self.model, self.options)
+        try:
+            path.run(prompt_of(1), 2)
+            return path.run(prompt_of(prompt_tokens), tokens)
+        finally:
+            path.close()
+
+
+def prompt_of(tokens: int) -> TokenPrompt:
+    """Return so many tokens of the model's small vocabulary."""
+    return TokenPrompt(tuple(index % 400 for index in range(tokens)))
+
+
+def parsed() -> argparse.Namespace:
+    """Return the options."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--programs", type=Path, required=True, help="folder of llama-server and llama-bench")
+    parser.add_argument("--rounds", type=int, default=10)
+    parser.add_argument("--threads", type=int, default=None, help="for both (default: the engine's choice)")
+    parser.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()) / "first-token-models")
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Measure and print."""
+    options = parsed()
+    path = large_model(EngineName.LLAMACPP, options.models)
+    threads = choose_threads(options.threads, read_device(), path.stat().st_size, busy_cores)
+    bench = LlamaBench(options.programs / "llama-bench", path, threads.decode, threads.prefill)
+    server = str(options.programs / "llama-server")
+    load = LoadOptions(
+        context_tokens=CONTEXT_TOKENS,
+        prefill_chunk_tokens=BATCH_TOKENS,
+        llama_server=server,
+        threads=options.threads,
+    )
+    product = Product(path, load)
+    variants = {
+        "product, decode": product.decode_speed,
+        "product, prefill": product.prefill_speed,
+        "llama-bench, decode": bench.decode_speed,
+        "llama-bench, prefill": bench.prefill_speed,
+    }
+    samples = measure(variants, options.rounds)
+    sys.stdout.write(f"{machine()}\n{path.name}, {threads}\n")
+    for name, values in samples.items():
+        sys.stdout.write(summary(name, values, "tok/s") + "\n")
+    for name in ("decode", "prefill"):
+        ratio = paired_ratio(samples[f"product, {name}"], samples[f"llama-bench, {name}"])
+        sys.stdout.write(f"{name}: product ÷ llama-bench: {ratio}\n")
+
+
+if __name__ == "__main__":
+    main()
