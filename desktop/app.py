@@ -30,6 +30,7 @@ from desktop.metrics.metrics_panel import MetricsPanel
 from desktop.model_control.model_button import ModelButton
 from desktop.session import Session, States
 from desktop.state.bandwidth_state import BandwidthState
+from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
@@ -50,6 +51,7 @@ from runtime.library.installed import list_models
 from runtime.store.opening import FILE_NAME, open_store
 
 if TYPE_CHECKING:
+    from desktop.state.bench_states import BenchStates
     from desktop.state.library_states import LibraryStates
 
 FRAME_S = 1 / 60
@@ -110,6 +112,11 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
 
         return make_library_states(paths, engine, metrics, settings, tasks)
 
+    def make_bench() -> BenchStates:
+        from desktop.state.bench_states import make_bench_states  # noqa: PLC0415 - likewise
+
+        return make_bench_states(paths, engine)
+
     settings = SettingsState(paths.config_file)
     engine = EngineState(make_supervisor(metrics.observe_memory, FRAME_S), choose)
     return States(
@@ -120,6 +127,7 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
         engine=engine,
         installed=InstalledState(lambda: list_models(paths, read_settings(paths.config_file))),
         library=LibraryStart(make_library, paths.data, paths.models),
+        bench=BenchStart(make_bench),
         chats=ChatListState(storage),
         chat=ChatState(storage, engine, metrics),
     )

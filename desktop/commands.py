@@ -25,6 +25,7 @@ from runtime.values.chat import ChatId, MessageId
 from runtime.values.errors import FirstTokenError, InternalError, UserFacingError
 
 if TYPE_CHECKING:
+    from desktop.bench.benchmark_panel import BenchmarkPanel
     from desktop.dialogs import Dialogs
     from desktop.library.model_picker import ModelPicker
     from runtime.download.status import DownloadStatus
@@ -51,6 +52,7 @@ class WindowCommands(QObject):
         self._paths = paths
         self._dialogs: Dialogs | None = None
         self._picker: ModelPicker | None = None
+        self._benchmark: BenchmarkPanel | None = None
         self._load_failure = ""
         self._transfer = TransferState(states.storage, states.chats, self)
         self._connect_panels()
@@ -63,11 +65,14 @@ class WindowCommands(QObject):
             self._dialogs.apply_theme(theme)
         if self._picker is not None:
             self._picker.apply_theme(theme)
+        if self._benchmark is not None:
+            self._benchmark.apply_theme(theme)
 
     def _connect_panels(self) -> None:
         tasks, states = self._states.tasks, self._states
         toolbar = self._window.toolbar
         toolbar.new_chat_button.clicked.connect(self._new_chat)
+        toolbar.benchmark_button.clicked.connect(self._open_benchmark)
         toolbar.chat_settings_button.clicked.connect(lambda: self._open_dialogs().open_chat_settings())
         self._sidebar.chat_chosen.connect(lambda number: self._open_chat(ChatId(number)))
         self._sidebar.message_chosen.connect(
@@ -113,6 +118,7 @@ class WindowCommands(QObject):
             find_models=self._open_models,
             choose_model=self._model_button.open_menu,
             unload_model=self._model_button.unload_requested.emit,
+            benchmark=self._open_benchmark,
             chat_settings=lambda: self._open_dialogs().open_chat_settings(),
             settings=lambda: self._open_dialogs().open_settings(),
             about=lambda: self._open_dialogs().open_about(),
@@ -249,6 +255,16 @@ class WindowCommands(QObject):
             self._picker = ModelPicker(self._window.theme, picking, self._window)
             self._picker.load_requested.connect(self._load_and_chat)
         self._picker.present()
+
+    def _open_benchmark(self) -> None:
+        from desktop.bench.benchmark_panel import BenchmarkPanel  # noqa: PLC0415 - as with the dialogs
+        from desktop.bench.measuring import Measuring  # noqa: PLC0415 - likewise
+
+        if self._benchmark is None:
+            states = self._states
+            measuring = Measuring(states.bench.states, states.engine, lambda: states.chat.busy, states.tasks, self)
+            self._benchmark = BenchmarkPanel(self._window.theme, measuring, self._window)
+        self._benchmark.present()
 
     def _load_and_chat(self, name: str) -> None:
         self._start(self._states.engine.load(name), "load a model")

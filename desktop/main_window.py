@@ -43,6 +43,9 @@ class Toolbar(QWidget):
         self._theme = theme
         self.sidebar_button = IconButton(theme, "panel-left", "sidebarButton", self.tr("Show or hide the chats"))
         self.new_chat_button = IconButton(theme, "message-square-plus", "newChatButton", self.tr("New chat"))
+        self.benchmark_button = IconButton(
+            theme, "gauge", "benchmarkButton", self.tr("Benchmark: how fast models run here")
+        )
         self.chat_settings_button = IconButton(
             theme, "sliders-horizontal", "chatSettingsButton", self.tr("System prompt and sampling of this chat")
         )
@@ -55,13 +58,17 @@ class Toolbar(QWidget):
         row.addWidget(self.new_chat_button)
         row.addStretch(1)
         row.addStretch(1)
+        row.addWidget(self.benchmark_button)
         row.addWidget(self.chat_settings_button)
         row.addWidget(self.metrics_button)
 
     @property
     def buttons(self) -> tuple[IconButton, ...]:
         """Every button."""
-        return (self.sidebar_button, self.new_chat_button, self.chat_settings_button, self.metrics_button)
+        return (
+            *(self.sidebar_button, self.new_chat_button),
+            *(self.benchmark_button, self.chat_settings_button, self.metrics_button),
+        )
 
     def place_model(self, model: QWidget) -> None:
         """Put what shows the model into the middle."""

@@ -41,6 +41,7 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     find_models: Callable[[], None]
     choose_model: Callable[[], None]
     unload_model: Callable[[], None]
+    benchmark: Callable[[], None]
     chat_settings: Callable[[], None]
     settings: Callable[[], None]
     about: Callable[[], None]
@@ -143,6 +144,8 @@ def _fill_model(menu: Menu, commands: Commands) -> None:
     menu.add(tr("Find models…"), "findModelsAction", commands.find_models, "Ctrl+Shift+O")
     menu.add(tr("Choose model"), "chooseModelAction", commands.choose_model, "Ctrl+L")
     menu.add(tr("Unload model"), "unloadModelAction", commands.unload_model)
+    menu.add_line()
+    menu.add(tr("Benchmark…"), "benchmarkAction", commands.benchmark, "Ctrl+Shift+B")
     menu.add_line()
     menu.add(tr("System prompt and sampling…"), "chatSettingsAction", commands.chat_settings, "Ctrl+Shift+P")
 

@@ -9,6 +9,7 @@ import msgspec
 
 from desktop.chat.chat_panel import ChatPanel
 from desktop.main_window import MainWindow
+from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState
@@ -33,6 +34,7 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     engine: EngineState
     installed: InstalledState
     library: LibraryStart
+    bench: BenchStart
     chats: ChatListState
     chat: ChatState
 
@@ -105,6 +107,8 @@ class Session:
         """Stop the reply, keep what is not sent, remember the window, end worker and database."""
         states = self._states
         states.chat.stop()
+        # First of all: what has been measured is kept, and its workers end while the rest is saved.
+        await states.bench.close()
         await states.chat.wait_until_idle()
         try:
             chat = states.chat.chat

@@ -13,6 +13,7 @@ ENTRY = ROOT / "desktop" / "__main__.py"
 
 # What ships of assets/: everything the app reads, nothing that only builds it.
 SHIPPED_ASSETS = (
+    "benchmarks",
     "catalog.json",
     "fonts",
     "icons",

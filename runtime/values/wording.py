@@ -83,3 +83,36 @@ def percent_text(share: float | None) -> str:
 def quantization_text(quantization: Quantization) -> str:
     """Return the name and the effective width: INT4, 4.50 bits a weight."""
     return f"{quantization.name}, {quantization.bits_per_weight:.2f} bits a weight"
+
+
+def rate_text(per_second: float | None, half_width: float | None = None) -> str:
+    """Return a rate whose unit is said elsewhere, with half its confidence interval: 41.2, 41.2 ± 0.6, 3,210 ± 12."""
+    if per_second is None:
+        return UNDEFINED
+    digits = 0 if per_second >= 1000 else 1 if per_second >= 10 else 2
+    value = f"{per_second:,.{digits}f}"
+    return value if half_width is None else f"{value} ± {half_width:,.{digits}f}"
+
+
+def number_text(value: float | None, digits: int) -> str:
+    """Return a number that has no unit, with so many digits behind the point."""
+    return UNDEFINED if value is None else f"{value:,.{digits}f}"
+
+
+def change_text(share: float | None) -> str:
+    """Return a relative change with its sign: +3.1 %, −12.0 %."""
+    if share is None:
+        return UNDEFINED
+    return f"{share * 100:+.1f} %".replace("-", "−")
+
+
+def operations_text(per_second: float | None) -> str:
+    """Return how much is computed: 950 MFLOP/s, 41 GFLOP/s, 2.1 TFLOP/s."""
+    if per_second is None:
+        return UNDEFINED
+    size = per_second / 1e6
+    for unit in ("MFLOP/s", "GFLOP/s", "TFLOP/s"):
+        if size < 1000 or unit == "TFLOP/s":
+            return f"{size:.1f} {unit}" if size < 10 else f"{size:,.0f} {unit}"
+        size /= 1000
+    raise AssertionError("unreachable: the last unit returns")

@@ -85,6 +85,7 @@ async def test_every_control_of_the_window_has_both_names(home: Home) -> None:
         ("chatSettingsAction", "chatSettingsDialog"),
         ("aboutAction", "aboutDialog"),
         ("findModelsAction", "modelPicker"),
+        ("benchmarkAction", "benchmarkPanel"),
     ],
 )
 async def test_every_control_of_the_dialogs_has_both_names(home: Home, action: str, dialog: str) -> None:

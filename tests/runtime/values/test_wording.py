@@ -8,12 +8,16 @@ from runtime.values.model import Quantization
 from runtime.values.wording import (
     bandwidth_text,
     bytes_text,
+    change_text,
     count_text,
     download_speed_text,
     duration_text,
     milliseconds_text,
+    number_text,
+    operations_text,
     percent_text,
     quantization_text,
+    rate_text,
     speed_text,
 )
 
@@ -95,3 +99,18 @@ def test_percent(share: float | None, text: str) -> None:
 
 def test_quantization() -> None:
     assert quantization_text(Quantization("INT4", 4.5)) == "INT4, 4.50 bits a weight"
+
+
+def test_rates_and_changes_have_as_many_digits_as_can_be_read() -> None:
+    assert [rate_text(rate) for rate in (None, 3.14159, 41.23, 812.34, 3210.4)] == [
+        "–",
+        "3.14",
+        "41.2",
+        "812.3",
+        "3,210",
+    ]
+    assert rate_text(41.23, 0.58) == "41.2 ± 0.6"
+    assert [change_text(share) for share in (None, 0.0312, -0.12)] == ["–", "+3.1 %", "−12.0 %"]
+    assert (number_text(None, 2), number_text(7.6012, 3)) == ("–", "7.601")
+    speeds = [operations_text(speed) for speed in (None, 9.5e8, 4.1e10, 2.1e12)]
+    assert speeds == ["–", "950 MFLOP/s", "41 GFLOP/s", "2.1 TFLOP/s"]

@@ -1,0 +1,165 @@
+"""What is to be measured: models, tests, repetitions; the plan that makes, and how long it takes."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+from PySide6.QtCore import QObject, Signal
+
+from desktop.state.bench_candidates import Candidate, find_candidates, key_of_chat
+from desktop.state.bench_estimate import Pace, expected_s, pace_of
+from desktop.state.bench_history import BenchHistoryState
+from desktop.state.engine_state import EngineState
+from runtime.bench.comparison import EarlierRow
+from runtime.bench.plan import (
+    PRESETS,
+    BenchPlan,
+    PresetName,
+    checked_plan,
+    context_error,
+    fits_context,
+    workloads_of,
+)
+from runtime.bench.quality import shipped_text
+from runtime.bench.workload import Workload, parse_workload
+from runtime.config.paths import AppPaths
+from runtime.library.predictions import EngineHistory, read_history
+from runtime.metrics.device import read_device
+from runtime.values.errors import SettingsError, UserFacingError
+from runtime.values.model import EngineName
+
+FIRST_TESTS = "pp512, tg128"
+FIRST_REPETITIONS = 5
+
+
+class ChosenTests(msgspec.Struct, frozen=True, kw_only=True):
+    """Which tests: those of a preset, or where `preset` is None the ones named.
+
+    Attributes:
+        preset: one of the three.
+        names: names of tests, with commas between them.
+        repetitions: how often each.
+        quality: whether a text is scored, too.
+    """
+
+    preset: PresetName | None = PresetName.QUICK
+    names: str = FIRST_TESTS
+    repetitions: int = FIRST_REPETITIONS
+    quality: bool = False
+
+
+class BenchSetup(QObject):
+    """Knows what can be chosen and what is.
+
+    Signals:
+        changed: anything of it is new.
+    """
+
+    changed = Signal()
+
+    def __init__(
+        self, paths: AppPaths, engine: EngineState, history: BenchHistoryState, parent: QObject | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._paths = paths
+        self._engine = engine
+        self._history = history
+        self._earlier: tuple[EarlierRow, ...] = ()
+        self._known: dict[EngineName, EngineHistory] = {}
+        self.candidates: tuple[Candidate, ...] = ()
+        self.chosen: frozenset[str] = frozenset()
+        self.tests = ChosenTests()
+        self.problem: UserFacingError | None = None
+
+    async def refresh(self) -> None:
+        """Look at the models, and at what is known of their speed; the chat's model is chosen at first."""
+        try:
+            self.candidates = await asyncio.to_thread(find_candidates, self._paths, self._engine.model_name)
+            self.problem = None
+        except SettingsError as error:
+            self.problem = error
+        used = await asyncio.to_thread(key_of_chat, self._engine.model_name, self._paths)
+        offered = [one.key for one in self.candidates if not one.problem]
+        kept = self.chosen & set(offered)
+        self.chosen = kept or frozenset([used] if used in offered else offered[:1])
+        self.changed.emit()
+        await self.learn()
+
+    async def learn(self) -> None:
+        """Look again at what is known of the models' speed."""
+        self._earlier = await self._history.before(None)
+        self._known = await asyncio.to_thread(self._read_known)
+        self.changed.emit()
+
+    def choose_models(self, keys: frozenset[str]) -> None:
+        """Measure these."""
+        if keys != self.chosen:
+            self.chosen = keys
+            self.changed.emit()
+
+    def choose_tests(self, tests: ChosenTests) -> None:
+        """Measure this."""
+        if tests != self.tests:
+            self.tests = tests
+            self.changed.emit()
+
+    @property
+    def chosen_candidates(self) -> tuple[Candidate, ...]:
+        """The models that are chosen, in the order of the list."""
+        return tuple(one for one in self.candidates if one.key in self.chosen)
+
+    def plan(self) -> BenchPlan:
+        """Return what the choices ask for.
+
+        Raises:
+            InvalidRequestError: nothing is chosen, a test is not understood, or a context has no room for it.
+        """
+        tests, models = self.tests, tuple(one.model for one in self.chosen_candidates)
+        preset = PRESETS[tests.preset] if tests.preset is not None else None
+        has_quality = preset.quality if preset is not None else tests.quality
+        plan = checked_plan(
+            BenchPlan(
+                models=models,
+                workloads=self._workloads(),
+                repetitions=preset.repetitions if preset is not None else tests.repetitions,
+                budget_s=preset.budget_s if preset is not None else None,
+                leave_out=preset is not None,
+                quality=shipped_text(self._paths.assets) if has_quality else None,
+            )
+        )
+        if not plan.leave_out:
+            self._check_contexts(plan)
+        return plan
+
+    def expected_s(self, plan: BenchPlan) -> float | None:
+        """Return about how many seconds a plan takes; None where nothing is known yet that says so."""
+        paces: list[tuple[Candidate, Pace]] = []
+        for candidate in self.chosen_candidates:
+            pace = pace_of(candidate, self._earlier, self._known.get(candidate.model.engine, EngineHistory()))
+            if pace is None:
+                return None
+            paces.append((candidate, pace))
+        return expected_s(plan, paces)
+
+    def _workloads(self) -> tuple[Workload, ...]:
+        tests = self.tests
+        if tests.preset is None:
+            names = [name for name in (part.strip() for part in tests.names.split(",")) if name]
+            return tuple(parse_workload(name) for name in names)
+        contexts = [one.context_tokens for one in self.chosen_candidates if one.context_tokens is not None]
+        grid = PRESETS[tests.preset].grid
+        if not contexts:  # Nobody says how deep is deepest.
+            grid = msgspec.structs.replace(grid, depths=tuple(depth for depth in grid.depths if depth is not None))
+        return workloads_of(grid, min(contexts, default=None))
+
+    def _check_contexts(self, plan: BenchPlan) -> None:
+        for candidate in self.chosen_candidates:
+            limit = candidate.model.options.context_tokens or candidate.context_tokens
+            for workload in plan.workloads:
+                if limit is not None and not fits_context(workload, limit):
+                    raise context_error(workload, candidate.name, limit)
+
+    def _read_known(self) -> dict[EngineName, EngineHistory]:
+        device = read_device()
+        return {engine: read_history(self._paths, device, engine) for engine in EngineName}
