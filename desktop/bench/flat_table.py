@@ -22,6 +22,8 @@ Role = Qt.ItemDataRole
 ROW_LINES = 1.75
 CELL_PADDING_PX = 10
 SIZE = 0.92
+SIGN_SIZE = 0.95
+SIGN_GAP_PX = 8
 WIDEST_CELL_LINES = 13
 
 
@@ -88,6 +90,11 @@ class CellPainter(QStyledItemDelegate):
         painter.setFont(cell.font)
         painter.setPen(ink if isinstance(ink, QColor) else cell.palette.color(QPalette.ColorRole.Text))
         inner = cell.rect.adjusted(CELL_PADDING_PX, 0, -CELL_PADDING_PX, 0)
+        if not cell.icon.isNull():
+            side = round(cell.fontMetrics.height() * SIGN_SIZE)
+            corner = inner.right() - side + 1
+            cell.icon.paint(painter, QRect(corner, inner.center().y() - side // 2, side, side))
+            inner.setRight(corner - SIGN_GAP_PX)
         is_last = index.column() == index.model().columnCount() - 1
         mode = Qt.TextElideMode.ElideRight if is_last else Qt.TextElideMode.ElideMiddle
         shown = cell.fontMetrics.elidedText(cell.text, mode, inner.width())
@@ -145,8 +152,9 @@ class FlatTable(QTableView):
         most = WIDEST_CELL_LINES * cells.height()
         for column in range(model.columnCount() - 1):
             title = titles.horizontalAdvance(str(model.headerData(column, Qt.Orientation.Horizontal)))
-            widths = (
-                cells.horizontalAdvance(str(model.index(row, column).data())) for row in range(model.rowCount())
-            )  # Laying out all cells, as Qt does it, takes ten times as long.
+            # Laying out all cells, as Qt does it, takes ten times as long.
+            widths = [cells.horizontalAdvance(str(model.index(row, column).data())) for row in range(model.rowCount())]
+            has_sign = any(model.index(row, column).data(Role.DecorationRole) for row in range(model.rowCount()))
             width = max([title, *(min(most, width) for width in widths)])
+            width += round(cells.height() * SIGN_SIZE) + SIGN_GAP_PX if has_sign else 0
             self.setColumnWidth(column, round(width) + 2 * CELL_PADDING_PX + 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPersistentModelIndex, Qt
-from PySide6.QtGui import QColor
+from PySide6.QtGui import QColor, QIcon
 
 from desktop.bench.result_columns import Column, Result, columns
 from desktop.theme.theme import Theme
@@ -85,13 +85,22 @@ class ResultModel(QAbstractTableModel):
             case Role.AccessibleTextRole:
                 made = f"{column.title}: {column.text(result)}"
             case Role.ToolTipRole:
-                text = column.text(result) if column.name == "notes" else ""
+                text = result.notes if column.name in {"notes", "test"} else ""
                 made = "\n\n".join(filter(None, (text, column.detail(result), column.about)))
             case Role.TextAlignmentRole:
                 made = _alignment(column)
             case Role.ForegroundRole:
                 made = QColor(self._ink(column, result))
+            case Role.DecorationRole if column.name == "test":
+                made = self._sign(result)
         return made
+
+    def _sign(self, result: Result) -> QIcon | None:
+        """Return the sign beside a test that failed or was disturbed: its note may be out of sight."""
+        colors, icons = self._theme.colors, self._theme.icons
+        if result.row.status is RowStatus.FAILED:
+            return icons.icon("circle-alert", colors.bad)
+        return icons.icon("triangle-alert", colors.warning) if result.row.disturbances else None
 
     def _ink(self, column: Column, result: Result) -> str:
         colors = self._theme.colors
