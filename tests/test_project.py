@@ -23,6 +23,7 @@ MODULE_LINES_LIMIT = 500
 FUNCTION_LINES_LIMIT = 60
 ENVIRONMENT_READER = "runtime/config/paths.py"
 TRAINING_FOLDER = "assets/demo-model/training/"
+SCRIPT_FOLDERS = (TRAINING_FOLDER, "assets/packaging/")
 OWN_PACKAGES = {"runtime", "desktop", "tests"}
 TRAINING_PACKAGES = {"torch"}  # only who trains the demo model anew installs it
 NONDESCRIPT_NAMES = {"utils", "util", "common", "core", "misc", "helpers", "manager"}
@@ -200,7 +201,7 @@ def test_every_imported_package_is_declared() -> None:
     content = project_file().project
     shipped = requirements([*content.dependencies, *chain(*content.optional_dependencies.values())])
     assert undeclared_packages(python_files("runtime/", "desktop/"), shipped) == set()
-    assert undeclared_packages(python_files("tests/", TRAINING_FOLDER), declared_requirements()) == set()
+    assert undeclared_packages(python_files("tests/", *SCRIPT_FOLDERS), declared_requirements()) == set()
 
 
 def undeclared_packages(paths: list[Path], declared: list[Requirement]) -> set[str]:
@@ -212,7 +213,7 @@ def undeclared_packages(paths: list[Path], declared: list[Requirement]) -> set[s
 
 
 def imported_packages(path: Path) -> set[str]:
-    """Return the top-level packages that a module imports, but for the standard library and the training scripts."""
+    """Return the top-level packages that a module imports, but for the standard library and our own scripts."""
     imported: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         match node:
@@ -220,7 +221,8 @@ def imported_packages(path: Path) -> set[str]:
                 imported.update(alias.name.partition(".")[0] for alias in names)
             case ast.ImportFrom(module=str(module), level=0):
                 imported.add(module.partition(".")[0])
-    return imported - sys.stdlib_module_names - {script.stem for script in (ROOT / TRAINING_FOLDER).glob("*.py")}
+    scripts = {script.stem for folder in SCRIPT_FOLDERS for script in (ROOT / folder).glob("*.py")}
+    return imported - sys.stdlib_module_names - scripts
 
 
 def test_the_build_is_pinned_too() -> None:

@@ -1,0 +1,1 @@
+"""The packaged app: what can be known of it on the machine that runs the tests."""
