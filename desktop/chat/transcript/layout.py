@@ -98,6 +98,14 @@ class TranscriptLayout:
         first = max(bisect_right(self._tops, top) - 1, 0)
         return range(first, max(bisect_right(self._tops, bottom), first + 1))
 
+    def message_at(self, y: float) -> int | None:
+        """Return the message at a height, what is between its rows and below it included; None beside all of them."""
+        index = bisect_right(self._tops, y) - 1
+        if index < 0:
+            return None
+        item = self.items[index]
+        return index if y < self._tops[index] + item.height + item.gap_below else None
+
     def rows_between(self, top: float, bottom: float) -> Iterator[tuple[RowPlace, QRectF, Row]]:
         """Yield the rows there: place, box (x from the viewport's edge, y from the transcript's top) and row."""
         for number in self.messages_between(top, bottom):

@@ -57,10 +57,14 @@ class Pointer(QObject):
 
     Signals:
         selection_changed: something else is selected.
-        hover_changed: the pointer is over another row, or has left.
+        hover_changed: the pointer is over another row or message, or has left.
         control_clicked: place of the row and its `RowControl`.
         link_clicked: the address.
         scrolled_sideways: place of the row whose content moved.
+
+    Attributes:
+        hovered: the row under the pointer; None between two rows, too.
+        hovered_message: the message under the pointer.
     """
 
     selection_changed = Signal()
@@ -74,6 +78,7 @@ class Pointer(QObject):
     ) -> None:
         super().__init__(parent)
         self.hovered: RowPlace | None = None
+        self.hovered_message: int | None = None
         self._area = area
         self._layout = layout
         self._scrolling = scrolling
@@ -177,9 +182,14 @@ class Pointer(QObject):
             self._area.setCursor(Qt.CursorShape.IBeamCursor)
         else:
             self._area.setCursor(Qt.CursorShape.ArrowCursor)
-        if place != self.hovered:
-            self.hovered = place
+        message = self._layout.message_at(point.y() + self._scrolling.offset) if point is not None else None
+        if (place, message) != (self.hovered, self.hovered_message):
+            self.hovered, self.hovered_message = place, message
             self.hover_changed.emit()
+
+    def forget_hover(self) -> None:
+        """Forget what the pointer was over: other messages are shown."""
+        self.hovered = self.hovered_message = None
 
     def _extend(self, point: QPointF) -> None:
         place = self._text_place(point)

@@ -26,6 +26,7 @@ class RetryButtons(QWidget):
         self._theme = theme
         self._buttons: dict[MessageId, QPushButton] = {}
         self._sample = self._new_button(self)
+        self._sample.setObjectName("retryButtonSample")
 
     def apply_theme(self, theme: Theme) -> None:
         """Take another font."""

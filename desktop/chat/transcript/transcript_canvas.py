@@ -166,8 +166,7 @@ class TranscriptCanvas(QAbstractScrollArea):
     def _message_with_buttons(self) -> int | None:
         """Return the message the pointer is at, else the one the keyboard is at, else the last."""
         items = self._layout.items
-        hovered = self._pointer.hovered.message if self._pointer.hovered is not None else None
-        for index in (hovered, self._ringed, len(items) - 1):
+        for index in (self._pointer.hovered_message, self._ringed, len(items) - 1):
             if index is not None and 0 <= index < len(items) and items[index].stack.rows:
                 return index if items[index].view.actions and not items[index].is_streaming else None
         return None

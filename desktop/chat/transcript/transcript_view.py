@@ -66,7 +66,8 @@ class TranscriptView(TranscriptControls):
                 item.update(view)
             items.append(item)
         self._selection.clear()
-        self._ringed = self._pointer.hovered = None
+        self._ringed = None
+        self._pointer.forget_hover()
         self._layout.set_items(items)
         self._streaming = next((item for item in reversed(items) if item.is_streaming), None)
         if self._unpainted not in items:

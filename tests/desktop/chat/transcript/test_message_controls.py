@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 
 from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow
 from desktop.chat.transcript.context_menu import TranscriptMenu
+from desktop.chat.transcript.message_buttons import MessageButtons
 from desktop.chat.transcript.message_view import REPLY_ACTIONS, USER_ACTIONS, MessageAction
 from desktop.chat.transcript.transcript_view import TranscriptView
 from runtime.values.chat import MessageState
@@ -25,6 +26,7 @@ from tests.desktop.chat.transcript.screen import (
     place_of,
     row_point,
     rows_of,
+    text_place,
 )
 
 LEFT = Qt.MouseButton.LeftButton
@@ -112,6 +114,18 @@ def test_the_buttons_go_to_the_message_under_the_pointer(view: TranscriptView) -
     leave = QEvent(QEvent.Type.Leave)
     QApplication.sendEvent(view, leave)
     assert "editMessageButton" not in shown_buttons(view)
+
+
+def test_the_buttons_stay_between_two_rows_of_a_message(view: TranscriptView) -> None:
+    view.set_messages([user(1, "Question"), reply(2, "First paragraph\n\nSecond paragraph"), user(3, "Another")])
+    first, second = (box_in_view(view, text_place(view, text)) for text in ("First", "Second"))
+    beside = view.findChild(MessageButtons)
+    assert beside is not None
+    assert first.bottom() + 1 < second.top()
+    for y in range(first.top(), second.bottom()):
+        QTest.mouseMove(view.viewport(), QPoint(first.left() + 4, y))
+        assert beside.view is not None
+        assert beside.view.id == 2, y
 
 
 def test_the_buttons_follow_the_keyboard(view: TranscriptView) -> None:
