@@ -33,6 +33,8 @@ from desktop.state.bandwidth_state import BandwidthState
 from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
+from desktop.state.draft_aside import FILE_NAME as UNSENT_NAME
+from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
 from desktop.state.installed_state import InstalledState
 from desktop.state.library_start import LibraryStart
@@ -80,7 +82,8 @@ class Desktop:
         self.commands = WindowCommands(
             self.states, self.window, self.chat_panel, self.sidebar, self.model_button, paths
         )
-        self.session = Session(self.states, self.window, self.chat_panel)
+        aside = DraftAside(paths.config_file.parent / UNSENT_NAME)
+        self.session = Session(self.states, self.window, self.chat_panel, aside)
         self.states.preferences.changed.connect(lambda _: self.apply_theme())
         self.states.engine.status_changed.connect(self._note_model)
         self.looks.application.styleHints().colorSchemeChanged.connect(self.window.system_scheme_changed)

@@ -12,6 +12,7 @@ from desktop.main_window import MainWindow
 from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
+from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
 from desktop.state.library_start import LibraryStart
@@ -42,10 +43,11 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
 class Session:
     """Starts what the window needs once it is shown, and ends it in order."""
 
-    def __init__(self, states: States, window: MainWindow, chat_panel: ChatPanel) -> None:
+    def __init__(self, states: States, window: MainWindow, chat_panel: ChatPanel, aside: DraftAside) -> None:
         self._states = states
         self._window = window
         self._chat_panel = chat_panel
+        self._aside = aside
         self._closing = asyncio.Event()
         self._is_restored = False
         window.closing.connect(self._closing.set)
@@ -71,7 +73,8 @@ class Session:
         except StoreError as error:
             self._window.notices.show_error(f"{error.what} {error.next_step}")
         memory = self._states.preferences.memory
-        self._states.chat.new_draft = memory.new_draft
+        aside = await asyncio.to_thread(self._aside.read)
+        self._states.chat.new_draft = "\n\n".join(filter(None, (memory.new_draft, aside)))
         self._states.chat.start_new()
         self._window.restore_layout(memory.geometry, memory.layout)
 
@@ -83,7 +86,11 @@ class Session:
 
     async def _restore_chats(self) -> None:
         states = self._states
-        await states.chats.refresh()
+        try:
+            await states.chats.refresh()
+        except StoreError:
+            self._chat_panel.draft_changed.connect(lambda _chat, draft: self._aside.keep(draft))
+            raise
         damage = await states.storage.run(lambda opened: opened.damage)
         if damage is not None:
             self._window.notices.show_error(
@@ -116,7 +123,10 @@ class Session:
             states.preferences.memory = self._memory()
             await states.preferences.save()
         except StoreError as error:
+            await asyncio.to_thread(self._aside.keep, self._chat_panel.draft)
             self._states.tasks.failed.emit(error)
+        else:
+            await asyncio.to_thread(self._aside.forget)
         await states.tasks.close()
         await states.library.close()
         await states.engine.close()

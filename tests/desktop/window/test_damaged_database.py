@@ -73,3 +73,21 @@ async def test_a_database_of_a_newer_version_is_left_alone(home: Home) -> None:
     async with home.open() as window:
         assert Sidebar(window).titles == ["About bees"]
         assert window.composer.toPlainText() == "half a thought"
+        window.click("newChatButton")
+        assert window.composer.toPlainText() == "A long thought"
+    async with home.open() as window:
+        assert window.states.chat.new_draft == "A long thought"
+    assert not list(home.paths.config_file.parent.glob("unsent*"))
+
+
+async def test_what_was_typed_beside_a_newer_database_is_there_at_the_next_start(home: Home) -> None:
+    await leave_a_chat(home)
+    with closing(sqlite3.connect(home.database)) as connection:
+        connection.execute("PRAGMA user_version = 99")
+    async with home.open() as window:
+        window.write("A long thought")
+    async with home.open() as window:
+        assert window.composer.toPlainText() == "A long thought"
+        window.write(", longer")
+    async with home.open() as window:
+        assert window.composer.toPlainText() == "A long thought, longer"
