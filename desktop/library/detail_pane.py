@@ -98,6 +98,8 @@ class DetailPane(QScrollArea):
     def show_detail(self, detail: Detail | None) -> None:
         """Show what there is to say; None empties the pane."""
         self._content.setVisible(detail is not None)
+        bars = Qt.ScrollBarPolicy
+        self.setVerticalScrollBarPolicy(bars.ScrollBarAlwaysOff if detail is None else bars.ScrollBarAsNeeded)
         if detail is None:
             return
         self._title.setText(detail.title)

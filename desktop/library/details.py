@@ -9,7 +9,7 @@ import msgspec
 
 from desktop.library.detail import Action, Detail, DownloadDetail, Fact, OfferedAction
 from desktop.library.rows import ModelRow
-from desktop.library.words import download_words, error_words, model_facts, used_words
+from desktop.library.words import download_words, error_words, license_words, model_facts, used_words
 from desktop.state.download_state import Asked, NotBegun, Preparing
 from desktop.state.library_fit import Outlook
 from desktop.state.library_headers import Headers, Reading, Unread
@@ -72,7 +72,7 @@ def offer_detail(chosen: ChosenOffer, tr: Translate) -> Detail:
         outlook=outlook,
         note=note,
         is_bad=is_bad,
-        download=download_detail(chosen.status, chosen.asked, _page(chosen), tr) or _refused(chosen, tr),
+        download=_offer_download(chosen, tr),
         actions=_offer_actions(chosen, tr),
     )
 
@@ -93,7 +93,7 @@ def installed_detail(
     rows = [Fact(tr("On disk"), bytes_text(one.model.size_bytes)), Fact(tr("Last used"), used_words(one.last_used, tr))]
     if spec is not None:
         rows.insert(0, Fact(tr("Quantization"), quantization_text(spec.quantization)))
-        rows.append(Fact(tr("License"), spec.license or tr("not stated")))
+        rows.append(Fact(tr("License"), license_words(spec.license) or tr("not stated")))
     rows.append(Fact(tr("Place"), str(one.model.path)))
     facts = [] if spec is None else [tr("{count} parameters").format(count=count_text(spec.parameters))]
     facts += [] if spec is None else [spec.architecture, one.model.format.upper()]
@@ -221,11 +221,21 @@ def _headers_note(chosen: ChosenOffer, tr: Translate) -> tuple[str, bool]:
             assert_never(chosen.headers)
 
 
+def _offer_download(chosen: ChosenOffer, tr: Translate) -> DownloadDetail | None:
+    """Return what to say of the download of the chosen form; nothing once the model is here."""
+    if chosen.variant.key in chosen.here:
+        return None
+    return download_detail(chosen.status, chosen.asked, _page(chosen), tr) or _refused(chosen, tr)
+
+
 def _refused(chosen: ChosenOffer, tr: Translate) -> DownloadDetail | None:
     """Return how to get at a model whose headers the Hub has refused to give; None where it has not."""
     match chosen.headers:
         case Unread(error=HubAccessError() as error):
-            return _failed("", tr("This model has to be asked for."), None, report_of(error), _page(chosen))
+            words = tr("This model has to be asked for.")
+            return DownloadDetail(
+                key="", words=words, error=error_words(report_of(error)), asks_token=True, page=_page(chosen)
+            )
         case _:
             return None
 

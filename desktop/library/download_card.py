@@ -17,7 +17,7 @@ STEPS = 1000
 
 
 class ProgressBar(QProgressBar):
-    """A thin rounded bar; grey while nothing comes, empty while it is not known how far it is."""
+    """A thin rounded bar; grey while nothing comes."""
 
     def __init__(self, theme: Theme, name: str, label: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -110,6 +110,7 @@ class DownloadCard(Card):
         """Show how it is."""
         self._shown = download
         self._words.show_text(download.words)
+        self._progress.setVisible(download.fraction is not None)
         self._progress.show_fraction(download.fraction, is_stalled=download.is_stalled)
         self._progress.setAccessibleDescription(download.words)
         self._error.show_text(download.error)
@@ -118,6 +119,10 @@ class DownloadCard(Card):
         self._name_button(download)
         self._retry.setVisible(download.can_retry)
         self._remove.setVisible(download.can_remove)
+
+    def offer_forgetting(self, *, offered: bool) -> None:
+        """Offer to forget the access token that is kept, or not, where there is none."""
+        self._token.offer_forgetting(offered=offered)
 
     def show_token_problem(self, text: str) -> None:
         """Say what is wrong with the token that was typed; nothing takes that back."""

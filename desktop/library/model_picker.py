@@ -33,6 +33,7 @@ from runtime.values.wording import bytes_text
 
 MARGIN_PX = 12
 WIDTH_LINES, HEIGHT_LINES = 60, 44
+LEAST_WIDTH_LINES, LEAST_HEIGHT_LINES = 36, 24
 TABLE_SHARE, DETAIL_SHARE = 5, 5
 PAGES = (Page.FIND, Page.INSTALLED, Page.DOWNLOADS, Page.PLANNER)
 
@@ -88,6 +89,13 @@ class ModelPicker(QDialog):
         line = self.fontMetrics().height()
         room = self.screen().availableSize()
         return QSize(min(WIDTH_LINES * line, room.width()), min(HEIGHT_LINES * line, room.height()))
+
+    def minimumSizeHint(self) -> QSize:
+        """Return a size at which lists and details can still be used, within the screen."""
+        line = self.fontMetrics().height()
+        room = self.screen().availableSize()
+        least = QSize(LEAST_WIDTH_LINES * line, LEAST_HEIGHT_LINES * line)
+        return least.expandedTo(super().minimumSizeHint()).boundedTo(room)
 
     def present(self) -> None:
         """Show the window, or bring it to the front, with fresh content."""
@@ -203,20 +211,25 @@ class ModelPicker(QDialog):
         self._add_folder.setVisible(page is Page.INSTALLED)
         self._add_file.setVisible(page is Page.INSTALLED)
         self._clear.setVisible(page is Page.DOWNLOADS)
+        self._note.show_text("")
         self._picking.turn_to(page)
 
     def _show(self) -> None:
         """Show what is known now."""
         picking = self._picking
         count = picking.states.downloads.unfinished
+        self._clear.setEnabled(count < len(picking.states.downloads.statuses))
         downloads = self.tr("Downloads ({count})").format(count=count) if count else self.tr("Downloads")
         self._tabs.setTabText(PAGES.index(Page.DOWNLOADS), downloads)
         problem = picking.problem
         self._problem.show_text(f"{problem.what} {problem.next_step}" if problem is not None else "")
+        if problem is not None:
+            self._note.show_text("")
         if picking.page is Page.PLANNER:
             return
         picking.settle(self._table.show_rows(picking.rows(), picking.chosen))
         self._detail.show_detail(picking.detail())
+        self._detail.download.offer_forgetting(offered=picking.states.access.keeps_token)
 
     def _act(self, action: Action) -> None:
         """Do what a button says; the buttons may be others then, so the list takes the focus."""

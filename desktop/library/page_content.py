@@ -118,7 +118,7 @@ class PageContent:
         """Return the chosen form of `model`, or the one to suggest."""
         chosen = self.variants.get(model.key)
         found = next((variant for variant in model.variants if variant.key == chosen), None)
-        return found or self._states.fit.recommended([model]).get(model.key) or self._states.fit.best_variant(model)
+        return found or self._states.fit.suggested(model)
 
     def _find_rows(self, listed: tuple[OfferedModel, ...]) -> list[Row]:
         states = self._states

@@ -52,6 +52,7 @@ class Picking(QObject):
         self.page = Page.FIND
         self._content = PageContent(states, self.tr)
         self._chosen: dict[Page, str] = {}
+        self._looks_again = False
         self._typing = self._timer(TYPING_PAUSE_MS, self.ask_now)
         self._looking = self._timer(LOOKING_PAUSE_MS, self._read_headers)
         for signal in (
@@ -108,8 +109,10 @@ class Picking(QObject):
             self.ask_now()
 
     def ask_now(self, *, again: bool = False) -> None:
-        """Ask the Hub for what is wanted."""
+        """Ask the Hub for what is wanted; `again` even if it has answered that, or has refused to."""
         self._typing.stop()
+        if again:
+            self._look_closer()
         self._start(self.states.search.ask(self._content.wanted, again=again), "search the Hub")
 
     def choose(self, key: str) -> None:
@@ -118,6 +121,7 @@ class Picking(QObject):
             self._chosen[self.page] = key
             self.token_refused.emit("")
             self.states.library.take_back_problem()
+            self._look_closer()
             self.changed.emit()
 
     def settle(self, key: str) -> None:
@@ -129,7 +133,7 @@ class Picking(QObject):
     def choose_variant(self, key: str) -> None:
         """Say more of another form of the chosen model."""
         self._content.variants[self.chosen] = key
-        self._looking.start()
+        self._look_closer()
         self.changed.emit()
 
     def act(self, action: Action) -> None:
@@ -238,6 +242,7 @@ class Picking(QObject):
             kept = self.tr("The token is used until the app is closed, but not kept.")
             self.noted.emit(f"{error.what} {kept}")
         self.token_refused.emit("")
+        self._look_closer()
         self.retry(key)
 
     async def _forget_token(self) -> None:
@@ -247,7 +252,7 @@ class Picking(QObject):
             self.token_refused.emit(f"{error.what} {error.next_step}")
             return
         self.noted.emit(self.tr("No access token is kept any more."))
-        self._read_headers()
+        self._look_closer()
 
     def _load(self) -> None:
         path = self._content.path(self.page, self.chosen)
@@ -281,10 +286,16 @@ class Picking(QObject):
             self.tr("One model was added.") if count == 1 else self.tr("{n} models were added.").format(n=count)
         )
 
+    def _look_closer(self) -> None:
+        """Read what the chosen form is, once it stays so; if that failed before, once more."""
+        self._looks_again = True
+        self._looking.start()
+
     def _read_headers(self) -> None:
         model = self._content.offer(self.chosen) if self.page is Page.FIND else None
         if model is not None:
-            self.states.headers.read(self._content.kept_variant(model))
+            self.states.headers.read(self._content.kept_variant(model), again=self._looks_again)
+        self._looks_again = False
 
     def _timer(self, pause_ms: int, then: Callable[[], None]) -> QTimer:
         timer = QTimer(self)

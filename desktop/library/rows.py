@@ -157,7 +157,7 @@ def _hub_rows(found: Sequence[OfferedModel], answer: Answer, fit: FitState, tr: 
 
 
 def _offer_row(model: OfferedModel, fit: FitState, tr: Translate, variant: OfferedVariant | None = None) -> ModelRow:
-    suggested = variant or fit.best_variant(model)
+    suggested = variant or fit.suggested(model)
     outlook = fit.outlook(suggested)
     return ModelRow(
         key=model.key,
@@ -173,7 +173,7 @@ def _best_first(models: Iterable[OfferedModel], fit: FitState) -> list[OfferedMo
     """Return what fits with the largest first, then what does not with the smallest first."""
 
     def rank(model: OfferedModel) -> tuple[bool, int]:
-        outlook = fit.outlook(fit.best_variant(model))
+        outlook = fit.outlook(fit.suggested(model))
         fits = outlook is None or outlook.judgement.verdict is not Verdict.WILL_NOT_FIT
         size = model.parameters or 0
         return not fits, -size if fits else size
@@ -183,11 +183,13 @@ def _best_first(models: Iterable[OfferedModel], fit: FitState) -> list[OfferedMo
 
 def _installed_row(one: LibraryModel, outlooks: Mapping[str, Outlook], tr: Translate) -> ModelRow:
     spec, outlook = one.headers.spec, outlooks.get(str(one.model.path))
-    facts = [spec.quantization.name, one.model.format.upper()] if spec is not None else [one.headers.problem]
+    facts = [one.headers.problem]
+    if spec is not None:
+        facts = [spec.quantization.name, one.model.format.upper(), used_words(one.last_used, tr)]
     return ModelRow(
         key=str(one.model.path),
         title=one.model.name,
-        facts=" · ".join([*facts, used_words(one.last_used, tr)]),
+        facts=" · ".join(facts),
         size=bytes_text(one.model.size_bytes),
         verdict=outlook.judgement.verdict if outlook is not None else None,
         mark=tr("Demo") if one.model.is_demo else "",

@@ -52,6 +52,10 @@ class TokenForm(QWidget):
         self._open.setVisible(bool(page))
         self._open.setToolTip(page)
 
+    def offer_forgetting(self, *, offered: bool) -> None:
+        """Offer to forget the token that is kept, or not, where there is none."""
+        self._forget.setVisible(offered)
+
     def show_problem(self, text: str) -> None:
         """Say what is wrong with what was typed; nothing takes that back."""
         self._problem.show_text(text)

@@ -14,6 +14,20 @@ from runtime.values.wording import bytes_text, count_text, download_speed_text, 
 
 Translate = Callable[[str], str]
 
+LICENSES = {
+    "apache-2.0": "Apache-2.0",
+    "mit": "MIT",
+    "cc-by-4.0": "CC-BY-4.0",
+    "cc-by-nc-4.0": "CC-BY-NC-4.0",
+    "bsd-3-clause": "BSD-3-Clause",
+    "gemma": "Gemma Terms of Use",
+    "llama3": "Llama 3 Community License",
+    "llama3.1": "Llama 3.1 Community License",
+    "llama3.2": "Llama 3.2 Community License",
+    "llama3.3": "Llama 3.3 Community License",
+}
+"""What the Hub's tags of licenses stand for, written as the licenses write themselves."""
+
 
 def verdict_word(verdict: Verdict, tr: Translate) -> str:
     """Return a verdict as people read it."""
@@ -34,13 +48,18 @@ def model_facts(model: OfferedModel, tr: Translate) -> str:
     if model.parameters is not None:
         size = tr("{count} parameters").format(count=count_text(model.parameters))
         facts.append(size if model.active_parameters is None else _sparse_text(model, size, tr))
-    facts.append(model.license or tr("license not stated"))
+    facts.append(license_words(model.license) or tr("license not stated"))
     if model.origin is Origin.HUB:
         facts.insert(0, model.publisher or tr("publisher not stated"))
         facts.append(tr("{count} downloads").format(count=count_text(model.downloads)))
     elif model.context_tokens is not None:
         facts.append(tr("{count} tokens of context").format(count=count_text(model.context_tokens)))
     return " · ".join(facts)
+
+
+def license_words(name: str | None) -> str:
+    """Return a license as it writes itself; empty if none is stated."""
+    return LICENSES.get((name or "").casefold(), name or "")
 
 
 def used_words(last_used: datetime | None, tr: Translate, now: datetime | None = None) -> str:
@@ -66,6 +85,8 @@ def download_words(status: DownloadStatus, tr: Translate) -> str:
             words = tr("Checking what is here")
         case DownloadState.DOWNLOADING:
             words = f"{here} · {_pace(status, tr)}"
+        case DownloadState.VERIFYING:
+            words = tr("{here} · checking what has come").format(here=here)
         case DownloadState.WAITING:
             words = f"{here} · {_waiting(status, tr)}"
         case DownloadState.INSTALLING:

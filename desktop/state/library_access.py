@@ -30,7 +30,7 @@ def _system_keychain() -> Keychain:
 
 
 class LibraryAccess:
-    """Everything here but `endpoint` blocks, and may be called from any thread but the window's."""
+    """Everything here but the properties blocks, and may be called from any thread but the window's."""
 
     def __init__(
         self, environment: Callable[[], Mapping[str, str]], open_keychain: Callable[[], Keychain] = _system_keychain
@@ -49,6 +49,11 @@ class LibraryAccess:
             return hub_access(self._environment()).endpoint
         except UserFacingError:
             return DEFAULT_ENDPOINT
+
+    @property
+    def keeps_token(self) -> bool:
+        """Whether a token was found in the keychain, or typed. Does not look, and does not block."""
+        return self._token is not None
 
     def current(self) -> HubAccess:
         """Return how to reach the Hub now; a keychain that cannot be used leaves it anonymous.

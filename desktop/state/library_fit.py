@@ -119,6 +119,10 @@ class FitState(QObject):
                 return max(usual, key=self._rank)
         return model.variants[0]
 
+    def suggested(self, model: OfferedModel) -> OfferedVariant:
+        """Return the form to show of `model`: the one that is recommended here, or else the one that suits best."""
+        return self.recommended([model]).get(model.key) or self.best_variant(model)
+
     def recommended(self, models: Iterable[OfferedModel]) -> dict[str, OfferedVariant]:
         """Return which forms to recommend here, by the keys of their models, the best first; none if none is known to.
 

@@ -85,10 +85,13 @@ class HeadersState(QObject):
         bits = variant.bits_per_weight or estimate.quantization.bits_per_weight
         return msgspec.structs.replace(variant, estimate=estimate, bits_per_weight=bits)
 
-    def read(self, variant: OfferedVariant) -> None:
-        """Read the headers of `variant`, unless that was done, is being done, or is not needed."""
+    def read(self, variant: OfferedVariant, *, again: bool = False) -> None:
+        """Read the headers of `variant`, unless that was done, is being done, or is not needed.
+
+        What could not be read is tried again only if `again` says so: a person asked for it.
+        """
         known = self._known.get(variant.key)
-        if variant.spec is None and (known is None or isinstance(known, Unread)):
+        if variant.spec is None and (known is None or (again and isinstance(known, Unread))):
             self._set(variant.key, Reading())
             self._tasks.start(self._read(variant), "read the headers of a model on the Hub")
 

@@ -28,8 +28,8 @@ from runtime.values.wording import bytes_text
 
 SPARE_BYTES = 500_000_000
 """What a download leaves free: a disk that is full to the last byte is trouble for everybody."""
-MUCH_UNHASHED_BYTES = 100_000_000
-"""More of it takes long enough to be worth a word."""
+LARGE_FILE_BYTES = 100_000_000
+"""Hashing and writing out a larger one takes long enough to be worth a word."""
 
 FreeBytes = Callable[[Path], int]
 
@@ -195,9 +195,9 @@ class ModelDownload:
             raise HubBusyError(f"The server ended {shown(file.target)} early.", "Try again.")
 
     def _finish(self, part: PartFile) -> None:
-        """Hash what there was no time to hash so far, and have the file checked."""
-        if part.unhashed > MUCH_UNHASHED_BYTES:
-            self._progress.enter(DownloadState.CHECKING)
+        """Hash what there was no time to hash so far, and have the file checked and seen to the disk."""
+        if part.length > LARGE_FILE_BYTES:
+            self._progress.enter(DownloadState.VERIFYING)
         while part.unhashed:
             part.hash_some()
             self._check_stop()

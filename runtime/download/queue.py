@@ -23,6 +23,8 @@ from runtime.download.status import DownloadState, DownloadStatus
 from runtime.values.errors import DownloadError, ErrorReport, InternalError, UserFacingError, report_of
 
 MOST_ACTIVE = 2
+HAVE_THEIR_SPACE = frozenset({DownloadState.DOWNLOADING, DownloadState.VERIFYING, DownloadState.WAITING})
+"""What downloads do that were found to have room on the disk, and have not taken all of it yet."""
 
 
 class _Entry:
@@ -235,7 +237,7 @@ class DownloadQueue:
         """Return what is free on the disk once all downloads that run now are done."""
         with self._guard:
             running = [entry.download.status() for entry in self._entries.values() if entry.download is not None]
-        begun = [one for one in running if one.state in {DownloadState.DOWNLOADING, DownloadState.WAITING}]
+        begun = [one for one in running if one.state in HAVE_THEIR_SPACE]
         return self._free(folder) - sum(one.plan.total_bytes - one.done_bytes for one in begun)
 
 

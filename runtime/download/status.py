@@ -13,14 +13,15 @@ from runtime.values.errors import ErrorReport
 class DownloadState(StrEnum):
     """What a download does.
 
-    QUEUED waits for its turn; CHECKING looks at what is here, at the beginning and where much is to be hashed;
-    DOWNLOADING; WAITING will try again after a failure; INSTALLING checks the whole and moves it into place; PAUSED by
-    the user; FAILED until the user retries; DONE.
+    QUEUED waits for its turn; CHECKING looks at what is here; DOWNLOADING; VERIFYING hashes a large file that has come,
+    and sees it to the disk; WAITING will try again after a failure; INSTALLING checks the whole and moves it into
+    place; PAUSED by the user; FAILED until the user retries; DONE.
     """
 
     QUEUED = "queued"
     CHECKING = "checking"
     DOWNLOADING = "downloading"
+    VERIFYING = "verifying"
     WAITING = "waiting"
     INSTALLING = "installing"
     PAUSED = "paused"
@@ -30,7 +31,7 @@ class DownloadState(StrEnum):
     @property
     def is_active(self) -> bool:
         """Whether something is being done."""
-        return self in {self.CHECKING, self.DOWNLOADING, self.WAITING, self.INSTALLING}
+        return self in {self.CHECKING, self.DOWNLOADING, self.VERIFYING, self.WAITING, self.INSTALLING}
 
 
 class DownloadStatus(msgspec.Struct, frozen=True, kw_only=True):

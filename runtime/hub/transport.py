@@ -96,7 +96,7 @@ class Body:
 
     @property
     def would_wait(self) -> bool:
-        """Whether nothing has come that a read could return at once."""
+        """Whether nothing has come that a read could return at once, but for a few kilobytes that came with others."""
         return self._left != 0 and self._live is not None and not _has_data(self._live)
 
     def read(self, most_bytes: int) -> bytes:

@@ -3,8 +3,9 @@
 uv run python -m tests.benchmarks.download_rate [--megabits 1000]
 
 Without a limit the loopback and the disk are the limit; with one, the server sends at that speed, as a real one would.
-"Arriving" ends with the last byte written and hashed, as curl ends with the last byte written; "in place" adds what
-curl does not do: all of it on the disk (fsync), the header checked, the file moved to where it belongs.
+"Arriving" ends with the last byte written, as curl does; while it waited for the line, the download has hashed what it
+could. "In place" adds what curl does not do: the rest hashed, all of it on the disk (fsync), the header checked, the
+file moved to where it belongs.
 """
 
 from __future__ import annotations

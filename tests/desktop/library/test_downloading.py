@@ -11,14 +11,21 @@ from desktop.library.page_content import Page
 from desktop.state.engine_state import Serving
 from runtime.download.status import DownloadState
 from runtime.values.chat import MessageState
-from tests.desktop.library.opened_picker import GGUF, INT4, Q8_FILE, WEIGHTS, OpenedPicker, open_picker, opened_picker
+from tests.desktop.library.opened_picker import (
+    ALWAYS,
+    GGUF,
+    INT4,
+    Q8_FILE,
+    WEIGHTS,
+    OpenedPicker,
+    open_picker,
+    opened_picker,
+)
 from tests.desktop.window.opened_window import Home, until
 from tests.desktop.window.small_disk import mounted_disk
 from tests.hub.faults import CutAfter, Flip, StallAfter, Status, Throttle
 from tests.hub.hosted import HostedRepo
 from tests.hub.state import HubServer
-
-ALWAYS = 10_000
 
 
 def served(repos: dict[str, HostedRepo], repo_id: str, path: str) -> bytes:
@@ -220,6 +227,23 @@ async def test_closing_the_app_keeps_the_queue(home: Home, hub: HubServer, tiny:
         await picker.state(DownloadState.DONE)
         await until(lambda: picker.is_shown("loadAndChatButton"), "model on this machine")
     assert (home.paths.models / GGUF / Q8_FILE).read_bytes() == served(tiny, GGUF, Q8_FILE)
+
+
+async def test_a_download_goes_on_when_the_worker_is_killed(
+    home: Home, hub: HubServer, tiny: dict[str, HostedRepo]
+) -> None:
+    hub.plan(StallAfter(100_000), WEIGHTS, part="cdn")
+    async with opened_picker(home) as picker:
+        await picker.find()
+        await picker.choose("INT4 · MLX")
+        picker.click("downloadButton")
+        await until(lambda: picker.states.downloads.statuses and picker.status.done_bytes > 100_000, "first bytes")
+        (worker,) = picker.window.workers()
+        worker.kill()
+        await until(lambda: worker not in picker.window.workers(), "end of the worker")
+        hub.heal()
+        await until(lambda: picker.is_shown("loadAndChatButton"), "model on this machine")
+        assert (home.paths.models / INT4 / WEIGHTS).read_bytes() == served(tiny, INT4, WEIGHTS)
 
 
 @pytest.mark.usefixtures("tiny")

@@ -11,7 +11,7 @@ from desktop.library.rows import HeadingRow
 from desktop.state.library_search import Found
 from runtime.hub.api import close_connections
 from runtime.library.verdict import Verdict
-from tests.desktop.library.opened_picker import INT4, MODEL, WEIGHTS, opened_picker
+from tests.desktop.library.opened_picker import ALWAYS, INT4, MODEL, WEIGHTS, opened_picker
 from tests.desktop.window.opened_window import Home, until
 from tests.hub.faults import Status
 from tests.hub.state import HubServer
@@ -44,7 +44,7 @@ async def test_what_the_hub_has_is_one_model_with_its_forms(home: Home, hub: Hub
     async with opened_picker(home) as picker:
         await picker.find()
         assert set(picker.titles("variantTable")) == {"INT4 · MLX", "INT8 · MLX", "Q4_0 · GGUF", "Q8_0 · GGUF"}
-        assert "mit" in picker.row(MODEL).facts
+        assert "MIT" in picker.row(MODEL).facts
         listings = [one.target for one in hub.requests if one.target.startswith("/api/models?")]
         assert len(listings) == 2  # One for each format, not one for each letter.
         assert all("search=tiny" in target for target in listings)
@@ -67,6 +67,19 @@ async def test_headers_of_the_chosen_form_say_whether_it_fits(home: Home, hub: H
     assert hub.sent_bytes > 0
     assert not any(request.byte_range == "bytes=0-" for request in hub.requests if WEIGHTS in request.target)
     assert weights > 1_000_000
+
+
+@pytest.mark.usefixtures("tiny")
+async def test_headers_that_cannot_be_read_are_tried_again_when_asked_to(home: Home, hub: HubServer) -> None:
+    async with opened_picker(home) as picker:
+        hub.plan(Status(503), f"/api/models/{INT4}", times=ALWAYS)
+        await picker.find()
+        picker.click_row("INT4 · MLX", "variantTable")
+        await until(lambda: "HTTP 503" in picker.text("modelProblem"), "refusal")
+        hub.heal()
+        QTest.keyClick(picker.window.find(QLineEdit, "modelSearchField"), Qt.Key.Key_Return)
+        await until(lambda: picker.text("fitVerdict"), "verdict")
+        assert picker.text("modelProblem") == ""
 
 
 async def test_without_a_network_the_list_still_works_and_says_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

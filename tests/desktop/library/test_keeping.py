@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
-from PySide6.QtCore import QMimeData, QPointF, Qt, QUrl
-from PySide6.QtGui import QDragEnterEvent, QDropEvent
+from PySide6.QtCore import QMimeData, QObject, QPointF, Qt, QUrl, Slot
+from PySide6.QtGui import QDesktopServices, QDragEnterEvent, QDropEvent
 from PySide6.QtWidgets import QApplication, QFileDialog, QMessageBox, QPushButton
 
 from desktop.library.page_content import Page
@@ -18,6 +20,7 @@ from tests.desktop.library.opened_picker import OpenedPicker, open_picker, opene
 from tests.desktop.window.opened_window import Home, until
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
 from tests.models.random_mlx import write_random_mlx
+from tests.models.split_models import write_split_gguf
 
 OWN = "tester/Own-GGUF/own-Q8_0"
 
@@ -37,6 +40,28 @@ def foreign_folder(tmp_path: Path) -> Path:
     write_random_gguf(folder / "mine.gguf", GgufRecipe(weights="F16"))
     write_random_mlx(folder / "mine-mlx")
     return folder
+
+
+class OpenedAddresses(QObject):
+    """Is given what would be opened with other programs."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folders: list[str] = []
+
+    @Slot(QUrl)
+    def take(self, address: QUrl) -> None:
+        """Remember the folder."""
+        self.folders.append(address.toLocalFile())
+
+
+@pytest.fixture
+def opened_addresses() -> Iterator[OpenedAddresses]:
+    """Take the place of the system's file manager."""
+    taker = OpenedAddresses()
+    QDesktopServices.setUrlHandler("file", taker, cast("bytes", "take"))  # The stub is wrong: it has to be text.
+    yield taker
+    QDesktopServices.unsetUrlHandler("file")
 
 
 def drop(picker: OpenedPicker, *paths: Path) -> None:
@@ -144,6 +169,26 @@ async def test_dropped_models_are_added_where_they_lie(home: Home, foreign_folde
         await until(lambda: "mine" not in picker.titles(), "list without it")
         assert size_of(foreign_folder / "mine.gguf") > 0
     assert read_settings(home.paths.config_file).models_folders == (str(foreign_folder),)
+
+
+async def test_a_part_of_a_model_that_is_dropped_stands_for_all(home: Home, tmp_path: Path) -> None:
+    parts = write_split_gguf(tmp_path / "in parts", "split-F32", 3)
+    size = sum(map(size_of, parts))
+    async with opened_picker(home) as picker:
+        drop(picker, parts[1])
+        await until(lambda: picker.text("pickerNote") == "One model was added.", "addition")
+        (title,) = [title for title in picker.titles() if title.startswith("split-F32")]
+        assert picker.row(title).size == bytes_text(size)
+        assert names_in(home.paths.models) == []
+
+
+async def test_the_folder_of_a_model_is_shown(home: Home, own_model: Path, opened_addresses: OpenedAddresses) -> None:
+    async with opened_picker(home) as picker:
+        await installed(picker)
+        picker.click_row(OWN)
+        picker.click("showFolderButton")
+        await until(lambda: opened_addresses.folders, "folder")
+    assert opened_addresses.folders == [str(own_model.parent)]
 
 
 async def test_what_holds_no_model_is_refused_in_words(home: Home, tmp_path: Path) -> None:

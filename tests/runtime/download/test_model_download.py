@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from runtime.download.model_download import DownloadStoppedError, ModelDownload
+from runtime.download.model_download import ModelDownload
 from runtime.download.part_file import WrongContentError
-from runtime.download.plan import DownloadPlan
 from runtime.download.staging import Staging, partial_downloads
 from runtime.download.status import DownloadState
 from runtime.hub.access import HubAccess, Token
@@ -40,15 +37,18 @@ from tests.hub.faults import (
     WrongRange,
 )
 from tests.hub.hosted import HostedFile, HostedRepo
-from tests.hub.state import HubServer
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
 from tests.models.split_models import write_split_gguf
-from tests.runtime.download.scene import MLX_REPO, WEIGHTS, Scene, has_arrived, plan_for
-
-
-def fetched(hub: HubServer, path: str) -> list[str]:
-    """Return the ranges of a large file that were asked for where it lies."""
-    return [one.byte_range for one in hub.requests if one.part == "cdn" and path in one.target]
+from tests.runtime.download.scene import (
+    MLX_REPO,
+    WEIGHTS,
+    Scene,
+    fetched,
+    has_arrived,
+    partial,
+    plan_for,
+    stopped_after,
+)
 
 
 def is_clean(models: Path) -> bool:
@@ -278,25 +278,6 @@ def test_too_little_space_is_said_before_anything_is_fetched(scene: Scene) -> No
     assert len(scene.hub.requests) == asked
 
 
-def stopped_after(download: ModelDownload, enough: Callable[[], bool]) -> None:
-    """Run a download on a thread of its own and stop it once `enough` says so."""
-    ended: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            download.run()
-        except DownloadStoppedError as error:
-            ended.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    while thread.is_alive() and not enough():
-        time.sleep(0.005)
-    download.stop()
-    thread.join()
-    assert ended
-
-
 def test_a_stopped_download_goes_on_where_it_was(scene: Scene) -> None:
     plan = plan_for(scene.api)
     scene.hub.plan(StallAfter(123_456), WEIGHTS, part="cdn")
@@ -339,20 +320,6 @@ def test_a_stall_shows_as_a_stall(scene: Scene) -> None:
     stopped_after(download, lambda: download.status().is_stalled and download.status().bytes_per_second == 0.0)
 
     assert download.status().seconds_left is None
-
-
-def partial(scene: Scene) -> tuple[DownloadPlan, Path]:
-    """Leave a download behind that got 100,000 bytes of its weights; return its plan and the partial file."""
-    plan = plan_for(scene.api)
-    scene.hub.plan(CutAfter(100_000), WEIGHTS, part="cdn")
-    scene.hub.plan(Status(500), WEIGHTS, part="cdn", times=1000)
-    with pytest.raises(HubBusyError):
-        ModelDownload(plan, scene.setup).run()
-    scene.hub.heal()
-    (folder,) = partial_downloads(scene.setup.models)
-    (part,) = folder.rglob(f"{WEIGHTS}.part")
-    assert part.stat().st_size == 100_000
-    return plan, part
 
 
 def test_rubbish_in_a_partial_file_is_found_and_fetched_again(scene: Scene) -> None:

@@ -6,6 +6,7 @@ import shutil
 import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,6 +160,28 @@ def test_silence_is_a_lost_connection(repo: HostedRepo, hub: HubServer) -> None:
     with pytest.raises(HubUnreachableError):
         body.read(100)
     impatient.close()
+
+
+def test_a_body_says_whether_a_read_would_wait(transport: HubTransport, repo: HostedRepo, hub: HubServer) -> None:
+    hub.plan(StallAfter(10), part="cdn")
+    body = transport.open(RemoteFile(REPO, repo.commit, "model.safetensors"))
+    assert body.read(100) == WEIGHTS[:10]
+    assert body.would_wait
+
+    hub.hang_up()
+    deadline = time.monotonic() + 30
+    while body.would_wait:
+        assert time.monotonic() < deadline
+    with pytest.raises(HubUnreachableError):  # A read returns at once: it has come to the end.
+        body.read(100)
+
+
+def test_at_the_end_no_read_would_wait(transport: HubTransport, repo: HostedRepo) -> None:
+    body = transport.open(RemoteFile(REPO, repo.commit, "config.json"))
+    content(body)
+
+    assert not body.would_wait
+    assert body.read(100) == b""
 
 
 def test_an_interrupt_ends_a_read_that_waits(hub: HubServer, repo: HostedRepo) -> None:
@@ -319,6 +342,24 @@ def test_encrypted_and_through_a_proxy(certificate: Path, proxy: ForwardProxy) -
         connections.close()
 
     assert sorted(proxy.asked) == sorted({hub.endpoint.removeprefix("https://"), hub.cdn.removeprefix("https://")})
+
+
+def test_what_was_decrypted_already_is_not_waited_for(certificate: Path) -> None:
+    """A record of TLS is decrypted as a whole: what a short read leaves of it is on the socket no more."""
+    trusting = ssl.create_default_context(cafile=certificate)
+    record = WEIGHTS[:12_000]
+    with running_hub(certificate) as hub:
+        hub.host(HostedRepo(REPO, {"config.json": HostedFile(record)}))
+        connections = HubTransport(HubAccess(hub.endpoint), tls=lambda: trusting)
+        body = connections.open(RemoteFile(REPO, "main", "config.json"))
+        space = memoryview(bytearray(8192))
+        count = body.read_into(space)
+
+        assert bytes(space[:count]) == record[:count]
+        assert count < len(record)
+        assert not body.would_wait
+        assert content(body) == record[count:]
+        connections.close()
 
 
 def test_a_certificate_nobody_vouches_for_is_refused(certificate: Path) -> None:
