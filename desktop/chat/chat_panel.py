@@ -146,7 +146,10 @@ class ChatPanel(QWidget):
         self.composer.show_notice("")
 
     def _note_chat(self, chat: Chat | None) -> None:
-        """Note that the new chat has been stored."""
+        """Note that the new chat has been stored: what is written here and not sent is its draft from now on."""
+        if self._chat_id is None and chat is not None:
+            self._told_draft = ""
+            self._draft_timer.start()
         self._chat_id = chat.id if chat is not None else None
 
     def _tell_draft(self) -> None:

@@ -402,7 +402,7 @@ class ChatState(QObject):
     def _adopt(self, chat: Chat) -> None:
         """Show what has just been stored, unless another chat is shown by now."""
         if self.chat is None:
-            self.chat = chat
+            self.chat, self.new_draft = chat, ""
             self.chat_changed.emit(chat)
 
     async def _refresh(self, chat: Chat) -> None:

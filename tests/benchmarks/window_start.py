@@ -150,6 +150,9 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
     parser.add_argument("--settle", type=float, default=2.0, help="seconds from the first paint to the look at memory")
+    parser.add_argument(
+        "--rest", type=float, default=12.0, help="seconds until the caret stands still, for the idle round"
+    )
     parser.add_argument("--idle", type=float, default=10.0, help="seconds of looking on, in a round of its own")
     return parser.parse_args()
 
@@ -167,7 +170,7 @@ def main() -> None:
             return opened[name][-1].first_paint_ms
 
         times = measure({name: partial(first_paint, name) for name in scripts}, options.rounds)
-        idle = {name: open_once(scripts[name], home, settle_s=options.settle, idle_s=options.idle) for name in scripts}
+        idle = {name: open_once(scripts[name], home, settle_s=options.rest, idle_s=options.idle) for name in scripts}
     sys.stdout.write(f"{machine()}, {os.environ.get('QT_QPA_PLATFORM', 'offscreen')}\n")
     report(times, opened, idle, options.idle)
 

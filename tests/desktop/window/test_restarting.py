@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QSplitter
 
 from runtime.values.chat import MessageState
-from tests.desktop.window.opened_window import SLOW, Home, until
+from tests.desktop.window.opened_window import QUICK, SLOW, Home, until
 from tests.desktop.window.sidebar import Sidebar
 
 
@@ -32,6 +33,32 @@ async def test_each_chat_keeps_what_was_not_sent_in_it(home: Home) -> None:
         assert window.composer.toPlainText() == "half about bees"
         await Sidebar(window).click("About moss")
         assert window.composer.toPlainText() == "half about moss"
+
+
+async def test_what_is_sent_in_a_new_chat_is_no_draft_of_the_next(home: Home) -> None:
+    async with home.open_scripted(QUICK) as window:
+        window.write("A long thought")
+        await until(lambda: window.states.chat.new_draft, "kept draft")
+        window.press(Qt.Key.Key_Return)
+        await window.idle()
+        window.click("newChatButton")
+        await window.idle()
+        assert window.composer.toPlainText() == ""
+        assert window.states.preferences.memory.new_draft == ""
+
+
+async def test_what_is_written_in_a_new_chat_stays_in_it_when_it_is_stored(home: Home) -> None:
+    async with home.open_scripted(QUICK) as window:
+        window.write("A long thought")
+        await until(lambda: window.states.chat.new_draft, "kept draft")
+        await window.states.chat.change(lambda opened, chat: opened.store.chats.set_system_prompt(chat, "Be brief."))
+        stored = window.states.chat.chat
+        assert stored is not None
+        window.click("newChatButton")
+        await window.idle()
+        assert window.composer.toPlainText() == ""
+        await window.states.chat.open(stored.id)
+        assert window.composer.toPlainText() == "A long thought"
 
 
 async def test_a_draft_goes_when_it_is_sent(home: Home) -> None:
