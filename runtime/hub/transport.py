@@ -403,6 +403,7 @@ def _has_data(live: socket.socket) -> bool:
 
 
 def _shut(live: socket.socket | None) -> None:
+    """Shut the connection below, past what TLS does of its own: that would take its state from under a reader."""
     with suppress(OSError):
         if live is not None:
-            live.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(live, socket.SHUT_RDWR)

@@ -95,7 +95,8 @@ async def test_a_cut_connection_is_tried_again_at_once_on_request(
 
 
 @pytest.mark.usefixtures("tiny")
-async def test_a_stall_is_shown_as_one(home: Home, hub: HubServer) -> None:
+async def test_a_stall_is_shown_as_one(home: Home, hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runtime.download.speed.STALL_S", 0.3)  # In the product, three seconds.
     async with opened_picker(home) as picker:
         await picker.find()
         await picker.choose("INT4 · MLX")

@@ -362,6 +362,22 @@ def test_what_was_decrypted_already_is_not_waited_for(certificate: Path) -> None
         connections.close()
 
 
+def test_an_interrupt_ends_an_encrypted_read_that_waits(certificate: Path) -> None:
+    trusting = ssl.create_default_context(cafile=certificate)
+    with running_hub(certificate) as hub:
+        hub.host(HostedRepo(REPO, {"model.safetensors": HostedFile(WEIGHTS)}))
+        hub.plan(StallAfter(10), part="cdn")
+        patient = HubTransport(HubAccess(hub.endpoint), timeouts=Timeouts(silence_s=60.0), tls=lambda: trusting)
+        body = patient.open(RemoteFile(REPO, "main", "model.safetensors"))
+        body.read(100)
+        assert body.would_wait
+        threading.Timer(0.05, patient.interrupt).start()
+
+        with pytest.raises(HubUnreachableError):
+            body.read(100)
+        patient.close()
+
+
 def test_a_certificate_nobody_vouches_for_is_refused(certificate: Path) -> None:
     with running_hub(certificate) as hub:
         connections = HubTransport(HubAccess(hub.endpoint))
