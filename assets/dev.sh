@@ -174,7 +174,9 @@ run_tests() {
     check ruff format --check .
     check mypy
     check lint-imports --no-logo
-    if command -v shellcheck >/dev/null; then check shellcheck assets/dev.sh .ci/run; fi # no wheel for Linux on ARM
+    if command -v shellcheck >/dev/null; then # no wheel for Linux on ARM
+        check shellcheck .ci/run assets/*.sh assets/packaging/*.sh assets/packaging/*/*.sh
+    fi
     if [ "${CI:-}" = true ]; then set -- --slow "$@"; fi
     status=0
     python -m pytest "$@" || status=$?
