@@ -43,12 +43,13 @@ class ResultTable(FlatTable):
         """Show `results`; `nothing` is said where there are none."""
         if tuple(results) == self.results and nothing == self._nothing:
             return
+        if bool(results) is not bool(self.results) or nothing != self._nothing:
+            self.viewport().update()
         self._nothing = nothing
         self._results.set_results(results)
         for number, column in enumerate(self._results.columns):
             self.setColumnHidden(number, not results or not column.needed(results))
         self.fit_columns()
-        self.viewport().update()
 
     def sizeHint(self) -> QSize:
         """Return room for a few rows."""

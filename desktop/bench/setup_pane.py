@@ -21,7 +21,7 @@ from runtime.values.errors import UserFacingError
 MARGIN_PX = 12
 GAP_PX = 8
 WIDTH_LINES = 19
-TICK_MS = 1000
+TICK_MS = 2000
 
 
 class SetupPane(QScrollArea):
@@ -51,7 +51,6 @@ class SetupPane(QScrollArea):
         self._meter = Meter(theme, parent=self._content)
         self._progress = Caption(theme, parent=self._content)
         self._about = Caption(theme, parent=self._content)
-        self._told_s = 0.0
         self._tick = QTimer(self)
         self._tick.setInterval(TICK_MS)
         self._tick.timeout.connect(self._show_progress)
@@ -135,7 +134,7 @@ class SetupPane(QScrollArea):
         self._cancel.clicked.connect(self.cancel_requested)
         self._setup.changed.connect(self._show)
         self._bench.changed.connect(self._show_phase)
-        self._bench.progressed.connect(self._note_progress)
+        self._bench.progressed.connect(self._show_progress)
 
     def _show(self) -> None:
         """Show what can be chosen, what is, and what that means."""
@@ -170,10 +169,6 @@ class SetupPane(QScrollArea):
             self._tick.stop()
         self._show_progress()
 
-    def _note_progress(self) -> None:
-        self._told_s = monotonic()
-        self._show_progress()
-
     def _show_progress(self) -> None:
         """Show how far it is; between what is told, time goes on by itself."""
         bench, progress = self._bench, self._bench.progress
@@ -185,7 +180,7 @@ class SetupPane(QScrollArea):
             return
         remaining = progress.remaining_s if progress is not None else None
         if remaining is not None:
-            remaining = max(0.0, remaining - (monotonic() - self._told_s))
+            remaining = max(0.0, remaining - (monotonic() - bench.progress_at_s))
         self._progress.show_text(words.progress_text(progress, remaining))
         if progress is not None and progress.total_steps:
             self._meter.set_fraction(progress.done_steps / progress.total_steps)

@@ -1,7 +1,8 @@
 """The benchmark under way, or the last one: what has been measured, how far it is, and what went wrong.
 
 It runs on a thread with an event loop of its own: tokens that arrive there wait for no painting here, and cost the
-window nothing. Only progress and finished repetitions come over.
+window nothing. Only progress and finished repetitions come over; they are told a few seconds apart, because painting
+them takes time that the measurement should have.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from enum import Enum
+from time import monotonic
 
 import msgspec
 import psutil
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.state.bench_history import BenchHistoryState
 from runtime.bench.conditions import SystemProbe
@@ -34,6 +36,10 @@ from runtime.values.errors import UserFacingError
 log = logging.getLogger("first-token")
 
 RowKey = tuple[str, str, str]
+ROWS_MS = 5000
+"""Rows that change are told so far apart; the first one at once."""
+PROGRESS_S = 2.0
+"""Likewise progress."""
 
 
 class BenchPhase(Enum):
@@ -68,7 +74,7 @@ class BenchState(QObject):
 
     Signals:
         changed: `phase`, `outcome` or `problem` is new.
-        progressed: `progress` is new.
+        progressed: `progress` is new; it may be newer than what was told last.
         ended: a benchmark is over, and kept; carries the `BenchOutcome`.
     """
 
@@ -90,7 +96,13 @@ class BenchState(QObject):
         self.phase = BenchPhase.NOTHING
         self.outcome = BenchOutcome()
         self.progress: BenchProgress | None = None
+        self.progress_at_s = 0.0
         self.problem: UserFacingError | None = None
+        self._told_progress_s = 0.0
+        self._rows_due = QTimer(self)
+        self._rows_due.setSingleShot(True)
+        self._rows_due.setInterval(ROWS_MS)
+        self._rows_due.timeout.connect(self.changed)
         self._clients: list[Supervisor] = []
         self._order: dict[RowKey, int] = {}
         self._rows: dict[RowKey, BenchRow] = {}
@@ -192,6 +204,7 @@ class BenchState(QObject):
         self._end(outcome)
 
     def _end(self, outcome: BenchOutcome) -> None:
+        self._rows_due.stop()
         self.outcome, self.progress = outcome, None
         self.phase = BenchPhase.ENDED
         self._clients = []
@@ -216,8 +229,10 @@ class BenchState(QObject):
 
     def _note_progress(self, progress: object) -> None:
         if self.is_running and isinstance(progress, BenchProgress):
-            self.progress = progress
-            self.progressed.emit()
+            self.progress, self.progress_at_s = progress, monotonic()
+            if self.progress_at_s - self._told_progress_s >= PROGRESS_S:
+                self._told_progress_s = self.progress_at_s
+                self.progressed.emit()
 
     def _note_row(self, row: object) -> None:
         if not self.is_running or not isinstance(row, BenchRow):
@@ -225,8 +240,12 @@ class BenchState(QObject):
         key = (row.test, row.engine.value, row.model.name)
         self._rows[key] = row
         rows = sorted(self._rows.items(), key=lambda item: self._order.get(item[0], len(self._order)))
+        is_first = not self.outcome.rows
         self.outcome = msgspec.structs.replace(self.outcome, rows=tuple(row for _, row in rows))
-        self.changed.emit()
+        if is_first:
+            self.changed.emit()
+        elif not self._rows_due.isActive():
+            self._rows_due.start()
 
 
 def _call(loop: asyncio.AbstractEventLoop, note: Callable[[object], None], value: object) -> None:

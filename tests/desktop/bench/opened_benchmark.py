@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,6 +20,8 @@ from tests.runtime.bench.running import FAST
 
 OWN_TESTS = 3
 QUESTION = "unloadForBenchmark"
+RUN_PATIENCE_S = 100.0
+"""Quick takes up to a minute on a busy machine, and a little more until it is kept."""
 
 
 class OpenedBenchmark:
@@ -105,7 +108,10 @@ class OpenedBenchmark:
 
     async def ended(self) -> None:
         """Wait until the run is over and kept."""
-        await until(lambda: not self.states.bench.is_running, "end of the run")
+        over = asyncio.Event()
+        self.states.bench.ended.connect(lambda _: over.set())
+        if self.states.bench.is_running:
+            await asyncio.wait_for(over.wait(), RUN_PATIENCE_S)
         await self.window.idle("rest after the run")
 
     async def run(self, answer: str = "Other") -> None:

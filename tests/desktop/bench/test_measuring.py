@@ -55,8 +55,8 @@ async def test_the_chat_answers_meanwhile_and_cancelling_keeps_what_is_done(home
     async with opened_benchmark(home, SLOW) as bench:
         bench.name_tests("tg8, tg40", repetitions=400)
         await bench.begin()
-        await until(lambda: len(bench.results) == 2, "rows of both tests")
-        assert bench.results[0].notes.endswith("so far")
+        await until(lambda: len(bench.states.bench.outcome.rows) == 2, "rows of both tests")
+        assert " of 400 so far" in bench.results[0].notes
         assert "left" in bench.text("benchmarkProgress")
         window = bench.window
         window.write("Are you there?")
