@@ -17,7 +17,7 @@ from tests.hub.faults import Throttle
 from tests.hub.hosted import HostedFile, HostedRepo
 from tests.runtime.download.scene import MLX_REPO, WEIGHTS, Scene, has_arrived, plan_for
 
-ROUNDS, KILLS_A_ROUND = 5, 20
+ROUNDS, KILLS_A_ROUND = 10, 10
 WEIGHTS_PER_SECOND = 2_000_000
 LONGEST_LIFE_S = 1.2
 
