@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
-from PySide6.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from desktop.theme.theme import Theme
 from runtime.values.model import LoadedModel
 
 COLUMN_PX = 460
+MARGIN_PX = 16
 
 
 class Welcome(QWidget):
@@ -28,23 +29,35 @@ class Welcome(QWidget):
         self._about = QLabel(self)
         self._about.setWordWrap(True)
         self._questions = [QPushButton(text, self) for text in self._starters()]
-        column = QVBoxLayout(self)
-        column.addStretch(2)
         for widget in (self._title, self._about):
             widget.setAlignment(Qt.AlignmentFlag.AlignCenter)
-            column.addWidget(widget)
-        column.addSpacing(12)
         for number, button in enumerate(self._questions, start=1):
             button.setObjectName(f"starterButton{number}")
             button.setAccessibleName(button.text())
-            button.setFixedWidth(COLUMN_PX)
-            button.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
             button.setCursor(Qt.CursorShape.PointingHandCursor)
             self._offer(button)
-            column.addWidget(button, 0, Qt.AlignmentFlag.AlignHCenter)
-        column.addStretch(3)
+        self._lay_out()
         self.show_model(None)
         self.apply_theme(theme)
+
+    def _lay_out(self) -> None:
+        """Put everything in a column in the middle, narrower where there is no room."""
+        middle = QWidget(self)
+        middle.setMaximumWidth(COLUMN_PX)
+        column = QVBoxLayout(middle)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addStretch(2)
+        column.addWidget(self._title)
+        column.addWidget(self._about)
+        column.addSpacing(12)
+        for button in self._questions:
+            column.addWidget(button)
+        column.addStretch(3)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(MARGIN_PX, 0, MARGIN_PX, 0)
+        row.addStretch()
+        row.addWidget(middle, 1)
+        row.addStretch()
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""

@@ -123,6 +123,7 @@ class MetricsState(QObject):
         """Show the figures of an earlier reply, when a chat is opened."""
         if not self.figures.is_generating:
             self._awaits_paint = False
+            self.speed_history.clear()
             fresh = LiveFigures(memory=self.figures.memory, bandwidth=self.figures.bandwidth, stats=stats)
             self._set(msgspec.structs.replace(fresh, **_final(stats)))
 

@@ -113,12 +113,12 @@ async def test_speed_and_tokens_move_while_the_reply_is_written(home: Home) -> N
 
 
 async def test_reading_a_long_prompt_shows_how_far_it_is(home: Home) -> None:
-    script = Script(prefill_tokens_per_second=500.0, prefill_chunk_tokens=16, decode_tokens_per_second=500.0)
+    script = Script(prefill_tokens_per_second=40.0, prefill_chunk_tokens=4)
     async with home.open_scripted(script) as window:
         window.composer.insertPlainText("word " * 400)
         window.press(Qt.Key.Key_Return)
         await until(lambda: window.find_control("prefillProgress").isVisible(), "progress in the panel")
         await until(lambda: "Reading the prompt" in window.message_view(-1).status, "progress in the chat")
+        window.press(Qt.Key.Key_Escape)
         await window.idle()
         await until(lambda: not window.find_control("prefillProgress").isVisible(), "end of the progress")
-        assert window.texts[1] == "Hello there!"

@@ -24,13 +24,15 @@ def kill_after_a_while(file: Path, random: Random) -> Committed:
     command = [sys.executable, "-m", "tests.runtime.store.write_until_killed", str(file), str(random.randrange(10**6))]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT) as process:
         assert process.stdout is not None
+        seen: list[str] = []
         if random.random() < 0.15:  # while it starts and opens the database
             time.sleep(random.uniform(0.05, 0.5))
         else:
             assert process.stdout.readline().strip() == READY
-            time.sleep(random.uniform(0.0, 0.08))
+            seen = [process.stdout.readline() for _ in range(random.randrange(12))]
+            time.sleep(random.uniform(0.0, 0.01))
         process.kill()
-        lines = [line.split() for line in process.stdout if line.endswith("\n")]
+        lines = [line.split() for line in (*seen, *process.stdout) if line.endswith("\n")]
     committed: Committed = {}
     for message_id, characters in (line for line in lines if line != [READY]):
         committed[int(message_id)] = int(characters)

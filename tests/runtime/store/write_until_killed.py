@@ -11,6 +11,7 @@ from pathlib import Path
 from random import Random
 
 from runtime.store.opening import Store, open_store
+from runtime.store.replies import ReplyWriter
 from runtime.values.chat import ChatId, MessageId, MessageState, ReplyEnd
 from runtime.values.generation import TextKind
 
@@ -33,9 +34,8 @@ def tell(*words: object) -> None:
     os.write(sys.stdout.fileno(), (" ".join(map(str, words)) + "\n").encode())
 
 
-def write_reply(store: Store, chat_id: ChatId, parent_id: MessageId, random: Random) -> MessageId:
+def write_reply(writer: ReplyWriter, random: Random) -> MessageId:
     """Stream one reply."""
-    writer = store.replies.begin(chat_id, parent_id, model="demo", quantization=None)
     written = 0
     for _ in range(random.randrange(8)):
         for _ in range(random.randrange(1, 30)):
@@ -51,11 +51,17 @@ def write_reply(store: Store, chat_id: ChatId, parent_id: MessageId, random: Ran
 
 def write_chat(store: Store, next_id: int, random: Random) -> int:
     """Write a chat of a few messages, and return the id the next message will have."""
-    chat_id, parent_id = store.chats.create().id, None
+    chat_id: ChatId | None = None
+    parent_id: MessageId | None = None
     for _ in range(random.randrange(1, 5)):
-        asked = store.messages.add_user(chat_id, parent_id, question(next_id))
-        tell(asked.id, len(question(next_id)))
-        parent_id = write_reply(store, chat_id, asked.id, random)
+        text = question(next_id)
+        exchange = store.exchanges.begin(chat_id, parent_id, text, model="demo", quantization=None)
+        chat_id, asked = exchange.chat.id, exchange.path[-2]
+        tell(asked.id, len(text))
+        parent_id = write_reply(exchange.writer, random)
+        if random.random() < 0.3:
+            again = store.replies.begin(chat_id, asked.id, model="demo", quantization=None)
+            parent_id = write_reply(again, random)
         next_id = parent_id + 1
     return next_id
 
