@@ -46,7 +46,7 @@ from desktop.state.usage_state import UsageState
 from desktop.tasks import Tasks
 from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
-from runtime.client.launch import choose_model, make_supervisor, model_to_load
+from runtime.client.launch import choose_instead, choose_model, make_supervisor, model_to_load
 from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.library.installed import list_models
@@ -121,7 +121,11 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
         return make_bench_states(paths, engine)
 
     settings = SettingsState(paths.config_file)
-    engine = EngineState(make_supervisor(metrics.observe_memory, FRAME_S), choose)
+    engine = EngineState(
+        make_supervisor(metrics.observe_memory, FRAME_S),
+        choose,
+        choose_instead=lambda model: choose_instead(model, paths),
+    )
     return States(
         storage=storage,
         tasks=tasks,

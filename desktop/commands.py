@@ -95,6 +95,7 @@ class WindowCommands(QObject):
         states = self._states
         states.tasks.failed.connect(self._show_error)
         states.engine.status_changed.connect(self._show_load_failure)
+        states.engine.fell_back.connect(self._show_other_engine)
         states.chat.chats_changed.connect(lambda: states.tasks.start(states.chats.refresh(), "list the chats"))
         states.chat.chat_changed.connect(lambda chat: self._sidebar.show_chat(chat.id if chat is not None else None))
         states.chat.message_deleted.connect(self._offer_message_back)
@@ -245,6 +246,12 @@ class WindowCommands(QObject):
             self._dialogs = Dialogs(self._states, self._window, self._paths)
         return self._dialogs
 
+    def find_models(self, text: str) -> None:
+        """Show the picker with what there is under `text`."""
+        self._open_models()
+        if self._picker is not None:
+            self._picker.search(text)
+
     def _open_models(self) -> None:
         from desktop.library.model_picker import ModelPicker  # noqa: PLC0415 - as with the dialogs
         from desktop.library.picking import Picking  # noqa: PLC0415 - likewise
@@ -253,7 +260,7 @@ class WindowCommands(QObject):
             states = self._states
             picking = Picking(states.library.states, states.settings, states.tasks, self)
             self._picker = ModelPicker(self._window.theme, picking, self._window)
-            self._picker.load_requested.connect(self._load_and_chat)
+            self._picker.load_requested.connect(self.load_and_chat)
         self._picker.present()
 
     def _open_benchmark(self) -> None:
@@ -266,7 +273,8 @@ class WindowCommands(QObject):
             self._benchmark = BenchmarkPanel(self._window.theme, measuring, self._window)
         self._benchmark.present()
 
-    def _load_and_chat(self, name: str) -> None:
+    def load_and_chat(self, name: str) -> None:
+        """Load the model of that name, or at that path, and go to where messages are written."""
         self._start(self._states.engine.load(name), "load a model")
         self._window.activateWindow()
         self._chat_panel.composer.focus()
@@ -278,7 +286,7 @@ class WindowCommands(QObject):
         self._window.notices.offer(
             self.tr("{name} in {form} is downloaded.").format(name=plan.repo_id, form=plan.title),
             self.tr("Load and chat"),
-            lambda: self._load_and_chat(str(self._paths.models / plan.model_path)),
+            lambda: self.load_and_chat(str(self._paths.models / plan.model_path)),
         )
 
     def _show_load_failure(self, status: EngineStatus) -> None:
@@ -290,6 +298,11 @@ class WindowCommands(QObject):
             case _ if self._load_failure:
                 self._window.notices.take_back(self._load_failure)
                 self._load_failure = ""
+
+    def _show_other_engine(self, error: UserFacingError) -> None:
+        """Say why llama.cpp answers in place of MLX."""
+        text = self.tr("{reason} llama.cpp answers instead. `first-token --self-test` tells more.")
+        self._window.notices.show_error(text.format(reason=error.what))
 
     def _show_error(self, error: FirstTokenError) -> None:
         match error:

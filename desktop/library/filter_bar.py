@@ -52,6 +52,10 @@ class FilterBar(QWidget):
             order=Order(self._order.currentData()),  # Qt gives back the text alone
         )
 
+    def search(self, text: str) -> None:
+        """Search for `text` as if it had been typed."""
+        self._field.setText(text)
+
     def focus(self) -> None:
         """Put the cursor into the search field."""
         self._field.setFocus(Qt.FocusReason.OtherFocusReason)

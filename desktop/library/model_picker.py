@@ -106,6 +106,11 @@ class ModelPicker(QDialog):
         self._filters.focus()
         self._picking.open()
 
+    def search(self, text: str) -> None:
+        """Show what there is under `text`."""
+        self._turn_to(Page.FIND)
+        self._filters.search(text)
+
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:
         """Take files and folders."""
         if _places(event):

@@ -17,10 +17,11 @@ from PySide6.QtGui import QGuiApplication, QImage
 
 from desktop.app import Desktop, run
 from desktop.first_paint import open_first_paint
+from desktop.opening import asked_for_model
 from desktop.self_test.engine_check import EXPECTED, QUESTION
 from desktop.self_test.result import WindowResult
 from desktop.self_test.window_process import RESULT_FILE, SCREENSHOT_FILE
-from desktop.state.engine_state import EngineState, LoadFailed, NoModel
+from desktop.state.engine_state import LoadFailed
 from runtime.config.paths import app_paths
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import UserFacingError
@@ -49,7 +50,7 @@ class WindowCheck:
     async def use(self, desktop: Desktop) -> None:
         """Ask, wait for the answer, look, write down what was found, and close the window."""
         problems: list[str] = []
-        await _begun_loading(desktop.states.engine)
+        await asked_for_model(desktop.states.engine)
         submitted_ms = self._since_start_ms()
         asking = asyncio.ensure_future(desktop.states.chat.send(QUESTION))
         try:
@@ -93,14 +94,6 @@ class WindowCheck:
 
     def _since_start_ms(self) -> float:
         return (perf_counter_ns() - self._begun_ns) / NS_PER_MS
-
-
-async def _begun_loading(engine: EngineState) -> None:
-    """Wait until the window loads a model: before that it refuses to answer."""
-    begun = asyncio.Event()
-    engine.status_changed.connect(lambda _: begun.set())
-    if isinstance(engine.status, NoModel):
-        await begun.wait()
 
 
 def _answer(desktop: Desktop) -> tuple[str, GenerationStats | None]:

@@ -11,7 +11,7 @@ import msgspec
 from PySide6.QtCore import QObject, Signal
 
 from runtime.client.base import EngineClient, ModelToLoad, Reply
-from runtime.values.errors import EngineUnavailableError, InternalError, UserFacingError
+from runtime.values.errors import EngineUnavailableError, InternalError, UserFacingError, WorkerLostError
 from runtime.values.generation import GenerateRequest
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
@@ -59,16 +59,24 @@ class EngineState(QObject):
 
     Signals:
         status_changed: carries the `EngineStatus`.
+        fell_back: another engine answers than was chosen; carries the `UserFacingError` that says why.
     """
 
     status_changed = Signal(object)
+    fell_back = Signal(object)
 
     def __init__(
-        self, client: EngineClient, choose: Callable[[str], ModelToLoad], parent: QObject | None = None
+        self,
+        client: EngineClient,
+        choose: Callable[[str], ModelToLoad],
+        parent: QObject | None = None,
+        *,
+        choose_instead: Callable[[ModelToLoad], ModelToLoad | None] = lambda _: None,
     ) -> None:
         super().__init__(parent)
         self._client = client
         self._choose = choose
+        self._choose_instead = choose_instead
         self.status: EngineStatus = NoModel()
         self.model_name: str | None = None
         self.model_path: Path | None = None
@@ -102,12 +110,30 @@ class EngineState(QObject):
         try:
             chosen = await asyncio.to_thread(self._choose, name)
             self.model_path = Path(chosen.path)
-            return Serving(await self._client.load(chosen, lambda fraction: self._set(Loading(name, fraction))))
+            return Serving(await self._load_chosen(name, chosen))
         except UserFacingError as error:
             return LoadFailed(name, error)
         except InternalError as error:
             log.exception("a bug while %s was loaded", name)
             return LoadFailed(name, EngineUnavailableError(error.what, NEXT_STEP_AFTER_BUG, detail=error.detail))
+
+    async def _load_chosen(self, name: str, chosen: ModelToLoad) -> LoadedModel:
+        """Load it; where its engine does not run here, the same model on another one if there is such a form."""
+
+        def show(fraction: float) -> None:
+            self._set(Loading(name, fraction))
+
+        try:
+            return await self._client.load(chosen, show)
+        except (EngineUnavailableError, WorkerLostError) as error:
+            instead = await asyncio.to_thread(self._choose_instead, chosen)
+            if instead is None:
+                raise
+            log.warning("%s: %s", chosen.engine, error.detail)
+            loaded = await self._client.load(instead, show)
+            self.model_path = Path(instead.path)
+            self.fell_back.emit(error)
+            return loaded
 
     def _give_up_loading(self) -> None:
         loading, self._loading = self._loading, None

@@ -53,6 +53,18 @@ def choose_model(name: str | None, engine: str | None, paths: AppPaths) -> tuple
     return resolve_model(name or settings.default_model, wanted, paths, settings, platform), settings
 
 
+def choose_instead(model: ModelToLoad, paths: AppPaths) -> ModelToLoad | None:
+    """Return the demo model for llama.cpp where MLX was to run it and does not; None for every other model.
+
+    Only the demo model is there in both formats. Raises:
+        UserFacingError: llama.cpp is not here either.
+    """
+    if model.engine is not EngineName.MLX or not model.options.is_demo:
+        return None
+    found, settings = choose_model(model.options.model_name, EngineName.LLAMACPP.value, paths)
+    return model_to_load(found, settings)
+
+
 def model_to_load(model: ResolvedModel, settings: Settings, options: LoadOptions | None = None) -> ModelToLoad:
     """Return how to load `model`: `options`, completed by the settings and the model's name."""
     chosen = options or LoadOptions()

@@ -21,7 +21,7 @@ from runtime.engine.mlx_batch_trial import can_batch
 from runtime.engine.mlx_cache import QUANTIZED_BITS, kv_quantization, new_cache
 from runtime.engine.mlx_conversations import WarmConversations, default_kv_budget_bytes
 from runtime.engine.mlx_evaluation import default_chunk_tokens
-from runtime.engine.mlx_loading import MlxModel, check_quantized_cache, load_mlx_model
+from runtime.engine.mlx_loading import MlxModel, check_mlx_runs, check_quantized_cache, load_mlx_model
 from runtime.engine.mlx_request import RequestContext
 from runtime.engine.mlx_scheduler import Scheduler
 from runtime.library.decode_reads import decode_reads
@@ -54,6 +54,7 @@ class MlxEngine:
         started_ns = options.requested_ns or perf_counter_ns()
         self.unload()
         _check_options(options)
+        check_mlx_runs()
         spec = _mlx_spec(path)
         quantization = kv_quantization(spec, options.kv_cache_bits)
         chunk_tokens = options.prefill_chunk_tokens or default_chunk_tokens(spec.parameters, spec.kv_element_bytes)

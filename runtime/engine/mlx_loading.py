@@ -20,7 +20,7 @@ from runtime.engine.mlx_cache import KvCache, KvQuantization, new_cache
 from runtime.engine.mlx_tokenizer import MlxTokenizer, read_tokenizer
 from runtime.library.defects import broken, shown, unsupported
 from runtime.library.spec import ModelSpec
-from runtime.values.errors import FirstTokenError, SettingsError
+from runtime.values.errors import EngineUnavailableError, FirstTokenError, SettingsError
 
 LOAD_STEP_BYTES = 64_000_000
 """Weights read between two reports of progress."""
@@ -42,6 +42,23 @@ class MlxModel(NamedTuple):
     tokenizer: MlxTokenizer
     weights_bytes: int
     vocabulary_size: int
+
+
+def check_mlx_runs() -> None:
+    """Have MLX compute something: only then does it look for its Metal kernels, which a damaged bundle lacks.
+
+    Raises:
+        EngineUnavailableError: it cannot.
+    """
+    try:
+        mx.eval(mx.ones(2) + 1)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).partition("\n")[0]
+        raise EngineUnavailableError(
+            f"MLX does not run on this machine: {reason[:200]}.",
+            "Reinstall First Token, or choose a GGUF model, which llama.cpp runs.",
+            detail=str(error),
+        ) from error
 
 
 def load_mlx_model(spec: ModelSpec, on_progress: LoadProgressCallback) -> MlxModel:

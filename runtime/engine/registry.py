@@ -30,7 +30,7 @@ def create_engine(name: EngineName) -> Engine:
     module_name, class_name = ADAPTERS[name].split(":")
     try:
         adapter = getattr(import_module(module_name), class_name)
-    except (ImportError, OSError, ValueError) as error:  # mlx-lm raises the limit of open files when it is imported
+    except (ImportError, OSError, RuntimeError, ValueError) as error:  # mlx-lm raises the limit of open files, too
         raise EngineUnavailableError(
             f"The engine {name} does not run on this machine.", INSTALL_HINTS[name], detail=str(error)
         ) from error
