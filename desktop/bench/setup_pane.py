@@ -21,7 +21,7 @@ from runtime.values.errors import UserFacingError
 MARGIN_PX = 12
 GAP_PX = 8
 WIDTH_LINES = 19
-TICK_MS = 2000
+TICK_MS = 4000
 
 
 class SetupPane(QScrollArea):

@@ -36,9 +36,9 @@ from runtime.values.errors import UserFacingError
 log = logging.getLogger("first-token")
 
 RowKey = tuple[str, str, str]
-ROWS_MS = 5000
+ROWS_MS = 8000
 """Rows that change are told so far apart; the first one at once."""
-PROGRESS_S = 2.0
+PROGRESS_S = 4.0
 """Likewise progress."""
 
 
