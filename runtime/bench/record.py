@@ -122,6 +122,20 @@ class RowRoofline(msgspec.Struct, frozen=True, kw_only=True):
     share: float | None
 
 
+class RowCompute(msgspec.Struct, frozen=True, kw_only=True):
+    """How near reading a prompt, which computation limits, came to what the device can compute.
+
+    Attributes:
+        flops_per_second: see `BenchRow`.
+        peak_flops_per_second: of the device's fastest product of two matrices; None where that cannot be measured.
+        share: the one of the other.
+    """
+
+    flops_per_second: float
+    peak_flops_per_second: float | None
+    share: float | None
+
+
 class RowSettings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything that was chosen.
 
@@ -204,6 +218,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
         roofline: the limit that memory sets; None where unknown.
         flops_per_second: of prefill, which computation limits: 2 × the weights that take part × mean rate, attention
             left out; None where unknown.
+        compute: the same against what the device can compute; None where it is.
         quality: how well the model predicts a text, where that was measured.
         memory: what the model took at the most.
         engine: who ran it.
@@ -245,6 +260,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
     serving: ServingFigures | None
     roofline: RowRoofline | None
     flops_per_second: float | None = None
+    compute: RowCompute | None = None
     quality: QualityFigures | None = None
     memory: MemoryFigures | None
     engine: EngineName

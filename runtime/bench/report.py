@@ -121,7 +121,7 @@ def _cells(row: BenchRow) -> tuple[str, ...]:
         _interval_text(row.interval_ts),
         _ttft_text(row),
         UNDEFINED if row.memory is None else bytes_text(row.memory.peak_bytes),
-        UNDEFINED if row.roofline is None or row.roofline.share is None else f"{row.roofline.share:.0%}",
+        _limit_text(row),
         "; ".join(_notes(row)),
     )
 
@@ -169,6 +169,15 @@ def _ttft_text(row: BenchRow) -> str:
     return f"p50 {milliseconds_text(row.ttft.p50_ms)}, p95 {milliseconds_text(row.ttft.p95_ms)}"
 
 
+def _limit_text(row: BenchRow) -> str:
+    """Return the share of what memory allows (writing) or of what the device computes (reading)."""
+    if row.roofline is not None and row.roofline.share is not None:
+        return f"{row.roofline.share:.0%}"
+    if row.compute is not None and row.compute.share is not None:
+        return f"{row.compute.share:.0%}"
+    return UNDEFINED
+
+
 def _parameters_text(count: int | None) -> str:
     if count is None:
         return UNDEFINED
@@ -214,6 +223,8 @@ def _machines(rows: Sequence[BenchRow]) -> list[str]:
 
 def _legend(rows: Sequence[BenchRow]) -> list[str]:
     lines = ["", "t/s: mean ± sample standard deviation; 95 %: confidence interval of the mean (Student's t)."]
+    if any(row.roofline is not None or row.compute is not None for row in rows):
+        lines += ["- limit: tg of what memory bandwidth allows, pp of what the device computes; both measured here"]
     caches = {row.cache: None for row in rows if row.samples_ns}
     lines += [f"- {text}" for text in caches]
     advice = {row.advice: None for row in rows if row.advice}

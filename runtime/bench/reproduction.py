@@ -3,10 +3,19 @@
 from __future__ import annotations
 
 import shlex
+from enum import StrEnum
 
+from runtime.bench.own_chats import OWN_CHATS
 from runtime.bench.plan import DEFAULT_SEED, BenchPlan
 from runtime.bench.workload import name_of
 from runtime.client.base import ModelToLoad
+
+
+class TextChoice(StrEnum):
+    """The texts that models can be scored on, as the command line calls them."""
+
+    ESSAY = "essay"
+    CHATS = "chats"
 
 
 def command_line(plan: BenchPlan) -> str:
@@ -22,6 +31,7 @@ def command_line(plan: BenchPlan) -> str:
         words += ["--seed", str(plan.seed)]
     if plan.quality is not None:
         words += ["--quality", "--quality-tokens", str(plan.quality_tokens)]
+        words += ["--quality-text", TextChoice.CHATS] if plan.quality.name == OWN_CHATS else []
     return shlex.join([*words, *_load_words(plan)])
 
 

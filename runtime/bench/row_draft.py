@@ -12,7 +12,17 @@ from runtime.bench.measurement import Measured, cache_text
 from runtime.bench.model_identity import ModelIdentity
 from runtime.bench.plan import BenchPlan
 from runtime.bench.quality import QualityFigures
-from runtime.bench.record import BenchRow, RowContext, RowRoofline, RowSettings, RowStatus, Sample, Scope, row_of
+from runtime.bench.record import (
+    BenchRow,
+    RowCompute,
+    RowContext,
+    RowRoofline,
+    RowSettings,
+    RowStatus,
+    Sample,
+    Scope,
+    row_of,
+)
 from runtime.bench.variant import Variant
 from runtime.bench.workload import ChatReply, Decode, Prefill, Workload
 from runtime.metrics.roofline import reply_roofline
@@ -88,7 +98,10 @@ class RowDraft:
         """Return the row as of now; one that is still open counts as cancelled."""
         status = self.status or RowStatus.CANCELLED
         made = row_of(self._context(), self._samples, status, self._error, self._roofline())
-        return msgspec.structs.replace(made, flops_per_second=self._flops_per_second(made), quality=self._quality)
+        flops = self._flops_per_second(made)
+        return msgspec.structs.replace(
+            made, flops_per_second=flops, compute=self._compute(flops), quality=self._quality
+        )
 
     def end_unfinished(self, *, cancelled: bool) -> None:
         """Close a row that is still open when the run ends; a run that kept to its time is done with fewer samples."""
@@ -126,6 +139,17 @@ class RowDraft:
         # Of a mixture of experts, and of tables that are only looked up, the part that a token multiplies with.
         active = parameters * min(1.0, reads.weights_bytes / max(1, self._variant.identity.weights_bytes))
         return OPERATIONS_PER_WEIGHT * active * made.avg_ts
+
+    def _compute(self, flops_per_second: float | None) -> RowCompute | None:
+        if flops_per_second is None:
+            return None
+        measured = self._variant.bandwidth
+        peak = None if measured is None else measured.flops_per_second
+        return RowCompute(
+            flops_per_second=flops_per_second,
+            peak_flops_per_second=peak,
+            share=flops_per_second / peak if peak else None,
+        )
 
     def _roofline(self) -> RowRoofline | None:
         if not isinstance(self.workload, Decode) or self._stats is None:

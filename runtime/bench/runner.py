@@ -26,7 +26,7 @@ from runtime.bench.requests import RunStoppedError, StopSignal
 from runtime.bench.row_draft import RowDraft
 from runtime.bench.variant import Variant, load_options
 from runtime.bench.variant_quality import ModelQuality, Scoring
-from runtime.bench.workload import Decode, context_need_tokens, name_of
+from runtime.bench.workload import Decode, Prefill, context_need_tokens, name_of
 from runtime.client.base import EngineClient, ModelToLoad
 from runtime.values.errors import FirstTokenError, MemoryShortError
 from runtime.values.model import LoadOptions
@@ -206,7 +206,7 @@ class BenchRun:
                 if not draft.is_open:
                     return options
                 await variant.warm_up(step.workload, tell)
-                if isinstance(step.workload, Decode):
+                if isinstance(step.workload, Decode | Prefill):
                     await variant.measure_bandwidth()
             draft.begin(options, shared_memory=together)
             tell(Activity.MEASURING, name_of(step.workload))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runtime.bench.own_chats import own_chats_text
 from runtime.bench.plan import (
     DEFAULT_SEED,
     PRESETS,
@@ -20,13 +21,15 @@ from runtime.bench.plan import (
     parse_depth,
     workloads_of,
 )
-from runtime.bench.quality import DEFAULT_TOKENS, shipped_text
+from runtime.bench.quality import DEFAULT_TOKENS, QualityText, shipped_text
 from runtime.bench.report import OutputFormat
+from runtime.bench.reproduction import TextChoice
 from runtime.bench.workload import CacheState, Workload, parse_workload
 from runtime.client.base import ModelToLoad
 from runtime.client.launch import choose_model, model_to_load
 from runtime.config.paths import AppPaths
 from runtime.library.reader import read_spec
+from runtime.store.opening import FILE_NAME
 from runtime.values.errors import InvalidRequestError, UserFacingError
 from runtime.values.model import LoadOptions
 
@@ -45,6 +48,7 @@ examples:
   first-token bench --model some-model.gguf --depth 0,4k,max --compare before.json
   first-token bench --compare                           against the latest results of the same tests
   first-token bench --model demo:int4 demo:int8 --quality
+  first-token bench --model demo:int4 demo:int8 --quality-text chats
   first-token bench --test pp512,tg128@d4096,pp512+tg128@c4,chat128@cached
 
 Ctrl+C ends the run and prints what has been measured. Exit codes: 0 all measured; 1 something failed; 130 interrupted.
@@ -105,7 +109,12 @@ def _add_test_options(parser: argparse.ArgumentParser) -> None:
     tests.add_argument("--concurrency", metavar="N,…", help="numbers of requests at once (default: none)")
     tests.add_argument("--test", metavar="NAME,…", help="tests by name, instead of all of the above")
     tests.add_argument(
-        "--quality", action="store_true", help="also score a text that comes with the app: perplexity, KL, top-1"
+        "--quality", action="store_true", help="also score a text: perplexity, KL divergence, top-1 agreement"
+    )
+    tests.add_argument(
+        "--quality-text",
+        choices=tuple(TextChoice),
+        help="which text to score: the app's essay (default), or your own chats, which stay on this machine",
     )
     tests.add_argument(
         "--quality-tokens", type=int, default=DEFAULT_TOKENS, metavar="N", help=f"of it (default: {DEFAULT_TOKENS})"
@@ -131,10 +140,17 @@ def plan_from(options: argparse.Namespace, paths: AppPaths) -> BenchPlan:
         seed=options.seed,
         budget_s=preset.budget_s,
         leave_out=options.preset is not None,
-        quality=shipped_text(paths.assets) if options.quality or preset.quality else None,
+        quality=_quality_text(options, preset, paths),
         quality_tokens=options.quality_tokens,
     )
     return checked_plan(plan)
+
+
+def _quality_text(options: argparse.Namespace, preset: Preset, paths: AppPaths) -> QualityText | None:
+    if options.quality_text == TextChoice.CHATS:
+        return own_chats_text(paths.data / FILE_NAME)
+    wanted = options.quality or preset.quality or options.quality_text is not None
+    return shipped_text(paths.assets) if wanted else None
 
 
 def grid_from(options: argparse.Namespace, base: WorkloadGrid) -> WorkloadGrid:

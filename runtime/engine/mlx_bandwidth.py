@@ -10,12 +10,18 @@ from time import perf_counter
 
 import mlx.core as mx
 
+from runtime.metrics.bandwidth import CpuReader
+
 SIDE_STEP = 32
 ELEMENT_BYTES = 2
 ENTRY = 2.0**-14
 CHAINED_BYTES = 1 << 31
 """Read between two looks at the clock: 20 ms at 100 GB/s, so that handing over the work does not count."""
 MOST_CHAINED = 256
+LEAST_PRODUCT_SIDE = 256
+MOST_PRODUCT_SIDE = 8192
+LONG_PRODUCT_S = 0.01
+PRODUCT_ROUNDS = 3
 
 
 def computes_on_gpu() -> bool:
@@ -62,7 +68,38 @@ class MlxReader:
         mx.eval(vector)
         return chained * matrix.nbytes / (perf_counter() - began_s)
 
+    def compute(self) -> float | None:
+        """See `MemoryReader.compute`, in 16-bit floats."""
+        return product_flops_per_second(mx.float16)
+
     def close(self) -> None:
         """See `MemoryReader.close`."""
         self._buffer = None
         mx.clear_cache()
+
+
+class MlxCpuReader(CpuReader):
+    """A `MemoryReader` for MLX on the CPU: memory is read by threads, and MLX tells how fast it computes."""
+
+    def compute(self) -> float | None:
+        """See `MemoryReader.compute`, in 32-bit floats: those of 16 bits it emulates."""
+        return product_flops_per_second(mx.float32)
+
+
+def product_flops_per_second(dtype: mx.Dtype) -> float:
+    """Return the floating-point operations a second of a product of two matrices in `dtype`.
+
+    The matrices grow until a product takes long enough to be timed: what a chip can do, it does with large ones.
+    """
+    best, side, took_s = 0.0, LEAST_PRODUCT_SIDE, 0.0
+    while side <= MOST_PRODUCT_SIDE and took_s < LONG_PRODUCT_S:
+        matrix = mx.full((side, side), ENTRY, dtype=dtype)
+        mx.eval(matrix, matrix @ matrix)
+        for _ in range(PRODUCT_ROUNDS):
+            began_s = perf_counter()
+            mx.eval(matrix @ matrix)
+            took_s = perf_counter() - began_s
+            best = max(best, 2 * side**3 / took_s)
+        side *= 2
+    mx.clear_cache()
+    return best

@@ -16,7 +16,7 @@ import mlx_lm
 from runtime.engine import mlx_memory
 from runtime.engine.base import EngineMemory, LoadProgressCallback
 from runtime.engine.generation import Generation
-from runtime.engine.mlx_bandwidth import MlxReader, computes_on_gpu
+from runtime.engine.mlx_bandwidth import MlxCpuReader, MlxReader, computes_on_gpu
 from runtime.engine.mlx_batch_trial import can_batch
 from runtime.engine.mlx_cache import QUANTIZED_BITS, kv_quantization, new_cache
 from runtime.engine.mlx_conversations import WarmConversations, default_kv_budget_bytes
@@ -30,7 +30,7 @@ from runtime.library.fit import at_once, choose_context, kv_cache_bytes, memory_
 from runtime.library.overhead import Evaluation
 from runtime.library.reader import read_spec
 from runtime.library.spec import ModelSpec
-from runtime.metrics.bandwidth import CpuReader, MemoryReader, choose_buffer_bytes
+from runtime.metrics.bandwidth import MemoryReader, choose_buffer_bytes
 from runtime.metrics.device import available_memory_bytes, usable_cores
 from runtime.values.errors import EngineUnavailableError, SettingsError
 from runtime.values.generation import GenerateRequest, GenerationEvent
@@ -130,7 +130,7 @@ class MlxEngine:
         buffer_bytes = choose_buffer_bytes(available_memory_bytes())
         if buffer_bytes is None:
             return None
-        return MlxReader(buffer_bytes) if computes_on_gpu() else CpuReader(usable_cores(), buffer_bytes)
+        return MlxReader(buffer_bytes) if computes_on_gpu() else MlxCpuReader(usable_cores(), buffer_bytes)
 
     def unload(self) -> None:
         """See `Engine.unload`. Only the end of the process is sure to give everything back."""

@@ -4,7 +4,7 @@ A reader holds a buffer much larger than the caches and reads it as an engine re
 engines that compute on the CPU. A measurement has the reader read the whole buffer, and ever smaller parts of it. The
 fastest round counts: whatever else the machine does only slows a round down. A part that is read clearly faster than
 the whole is held by the caches, which tells, on any machine, virtual ones included, how large a model has to be before
-memory is what limits it.
+memory is what limits it. At the end the reader says how fast its device computes, where it can tell.
 
 The CPU reads with the C library's `memcmp` over two equal halves: two streams for each thread. On a 2-core Xeon it read
 32 GB/s where `memchr` read 23, and hand-written AVX-512 loops with 1 to 8 streams and prefetching read 24 to 34.
@@ -63,6 +63,10 @@ class MemoryReader(Protocol):
         """Read the first `size_bytes` of the buffer over and over for a moment; return the bytes per second."""
         ...
 
+    def compute(self) -> float | None:
+        """Return the floating-point operations a second of the fastest product of two matrices; None if unknown."""
+        ...
+
     def close(self) -> None:
         """Give the buffer back. Idempotent."""
         ...
@@ -101,6 +105,7 @@ class BandwidthMeasurement:
             buffer_bytes=self._reader.buffer_bytes,
             cached_bytes=max(cached, default=0),
             reader=self._reader.name,
+            flops_per_second=self._reader.compute(),
         )
 
 
@@ -192,6 +197,10 @@ class CpuReader:
         del hold
         began_s, ended_s = min(began for _, began, _ in rounds), max(ended for _, _, ended in rounds)
         return sum(count for count, _, _ in rounds) / (ended_s - began_s)
+
+    def compute(self) -> float | None:
+        """See `MemoryReader.compute`. Without an inference library there is nothing here to multiply matrices with."""
+        return None
 
     def close(self) -> None:
         """See `MemoryReader.close`."""

@@ -42,6 +42,8 @@ class MemoryBandwidth(msgspec.Struct, frozen=True, kw_only=True):
         cached_bytes: the largest part of it that was read clearly faster when it was read alone, because caches hold
             it; 0 if no part was.
         reader: what read it, for example "2 CPU threads".
+        flops_per_second: the other roof: floating-point operations a second of the same device in the fastest product
+            of two matrices; None where nothing here can tell.
     """
 
     bytes_per_second: float
@@ -51,3 +53,4 @@ class MemoryBandwidth(msgspec.Struct, frozen=True, kw_only=True):
     buffer_bytes: int
     cached_bytes: int
     reader: str
+    flops_per_second: float | None = None

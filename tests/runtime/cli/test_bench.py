@@ -16,6 +16,8 @@ import pytest
 
 from runtime.bench.history import FILE_NAME, open_history
 from runtime.bench.record import BenchRow, RowStatus
+from runtime.store.opening import FILE_NAME as CHATS_FILE
+from runtime.store.opening import open_store
 from tests.runtime.cli.command import first_token
 
 SMALL = ("bench", "--test", "pp16,tg40", "--repetitions", "2", "--threads", "1")
@@ -104,6 +106,21 @@ def test_quality_is_next_to_speed_and_in_every_row() -> None:
     assert row.quality.perplexity > 1
 
 
+def test_models_are_scored_on_the_users_own_chats(app_home: Path) -> None:
+    store = open_store(app_home / "data" / CHATS_FILE).store
+    store.messages.add_user(store.chats.create().id, None, "How is the prompt read, and what does the cache keep? " * 9)
+    store.close()
+    done = first_token(
+        "bench", "--model", "demo:int4", "--test", "tg4", "--repetitions", "1", "--threads", "1",
+        "--quality-text", "chats", "--quality-tokens", "16",
+    )  # fmt: skip
+
+    assert done.returncode == 0, done.stderr
+    assert "16 tokens of the text your chats" in done.stdout
+    assert "--quality-text chats" in done.stdout
+    assert "what does the cache keep" not in done.stdout + done.stderr
+
+
 def test_a_damaged_history_costs_no_results(app_home: Path) -> None:
     file = app_home / "data" / FILE_NAME
     file.parent.mkdir(parents=True)
@@ -140,6 +157,7 @@ def test_a_history_that_cannot_be_written_costs_no_results(app_home: Path) -> No
         (("--chat", "lukewarm"), '"lukewarm" is no state'),
         (("--seed", "-1"), "seed cannot be -1"),
         (("--model", "no-such-model"), "no model called"),
+        (("--quality-text", "chats"), "There are no chats to score models on"),
         (("--compare", "absent.json"), "absent.json cannot be read"),
     ],
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import mlx.core as mx
 import msgspec
 import pytest
 
+from runtime.engine import mlx_bandwidth
 from runtime.engine.llamacpp_bandwidth import memory_reader
 from runtime.engine.mlx_bandwidth import MlxReader
 from runtime.library.decode_reads import decode_reads
@@ -46,13 +48,30 @@ def test_mlx_on_the_cpu_is_measured_with_all_cores(tmp_path: Path) -> None:
     reader = engine.memory_reader()
 
     assert isinstance(reader, CpuReader)
-    assert measure_bandwidth(reader).bytes_per_second > 0
+    figure = measure_bandwidth(reader)
+    assert figure.bytes_per_second > 0
+    assert figure.flops_per_second is not None
     assert run_mlx(engine, ask_mlx("some words", reuse_cache=False))[0].token_ids == before
     engine.unload()
 
 
-def test_mlx_reads_its_own_memory_and_gives_it_back() -> None:
+@pytest.mark.parametrize("dtype", [mx.float32, mx.float16])
+def test_products_of_matrices_tell_how_fast_mlx_computes(monkeypatch: pytest.MonkeyPatch, dtype: mx.Dtype) -> None:
+    before = mx.get_active_memory()
+    # Products of one size only: a CPU emulates 16-bit floats, and takes its time.
+    monkeypatch.setattr(mlx_bandwidth, "MOST_PRODUCT_SIDE", mlx_bandwidth.LEAST_PRODUCT_SIDE)
+
+    assert 1e6 < mlx_bandwidth.product_flops_per_second(dtype) < 1e16
+    assert mx.get_active_memory() == before
+
+
+def test_without_an_inference_library_nothing_tells_how_fast_the_cpu_computes() -> None:
+    assert CpuReader(1, 64 * MB).compute() is None
+
+
+def test_mlx_reads_its_own_memory_and_gives_it_back(monkeypatch: pytest.MonkeyPatch) -> None:
     reader = MlxReader(8 * MB, chained_bytes=16 * MB)
+    monkeypatch.setattr(mlx_bandwidth, "MOST_PRODUCT_SIDE", mlx_bandwidth.LEAST_PRODUCT_SIDE)
 
     assert measure_bandwidth(reader).bytes_per_second > 0
     with pytest.raises(RuntimeError):

@@ -44,6 +44,10 @@ class Readings:
         speeds = self._speeds[max(size for size in self._speeds if size <= size_bytes)]
         return speeds.pop(0) if len(speeds) > 1 else speeds[0]
 
+    def compute(self) -> float | None:
+        """Return a figure of its own."""
+        return 7e12
+
     def close(self) -> None:
         """Count."""
         self.closed += 1
