@@ -50,7 +50,6 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
         weights_bytes: what the weights are said to take.
         kv_bytes_per_token: what one token in the context is said to take.
         bits_per_weight: effective bits of the quantization, called INT4.
-        flops_per_second: how fast the device computes; None: that cannot be measured.
         memory_bytes_per_second: the bandwidth that a measurement is to find; None: it cannot be measured.
         memory_rounds_s: how long each piece of the measurement takes.
         cached_bytes: what a measurement is to find in caches.
@@ -67,7 +66,6 @@ class Script(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     weights_bytes: int = 1_000_000
     kv_bytes_per_token: int = 1_000
     bits_per_weight: float = 4.5
-    flops_per_second: float | None = None
     memory_bytes_per_second: float | None = None
     memory_rounds_s: float = 0.0
     cached_bytes: int = 0
@@ -106,7 +104,7 @@ class _ScriptedReader:
 
     def compute(self) -> float | None:
         """See `MemoryReader.compute`."""
-        return self._script.flops_per_second
+        return None
 
     def close(self) -> None:
         """See `MemoryReader.close`."""

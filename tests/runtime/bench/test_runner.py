@@ -184,23 +184,6 @@ def damaged(model: ModelToLoad) -> None:
     Path(model.path).write_bytes(b"no script")
 
 
-async def test_a_prefill_row_says_how_near_it_came_to_what_the_device_computes(tmp_path: Path) -> None:
-    models = [
-        script_at(tmp_path, "known", msgspec.structs.replace(FAST, flops_per_second=1e12)),
-        script_at(tmp_path, "unknown"),
-    ]
-    plan = plan_for(models, [Prefill(64), Decode(100)])
-    known, unknown, decode, _ = (await Watched(plan, tmp_path).run()).rows
-
-    for row, peak in ((known, 1e12), (unknown, None)):
-        assert row.compute is not None
-        assert row.flops_per_second is not None
-        assert row.compute.flops_per_second == row.flops_per_second > 0
-        assert row.compute.peak_flops_per_second == peak
-        assert row.compute.share == (None if peak is None else row.flops_per_second / peak)
-    assert decode.compute is None
-
-
 @pytest.mark.parametrize("damage", [missing, damaged])
 async def test_a_model_that_cannot_be_loaded_fails_its_rows_and_the_others_go_on(
     tmp_path: Path, damage: Callable[[ModelToLoad], None]
