@@ -102,6 +102,11 @@ class KvCache:
         return _nbytes(self.layers) + sum(checkpoint.nbytes for checkpoint in self._checkpoints)
 
     @property
+    def checkpoints(self) -> tuple[Checkpoint, ...]:
+        """What it can go back to, the first place first."""
+        return tuple(self._checkpoints)
+
+    @property
     def can_fork(self) -> bool:
         """Whether every layer can be rebuilt from its state."""
         return all(hasattr(layer, "from_state") for layer in self.layers)
@@ -134,13 +139,13 @@ class KvCache:
         """Return to how many of the first `tokens` it can be cut."""
         if tokens >= self.tokens:
             return self.tokens
-        if self._can_cut():
+        if self.can_cut:
             return tokens
         return max((checkpoint.tokens for checkpoint in self._checkpoints if checkpoint.tokens <= tokens), default=0)
 
     def cut_to(self, tokens: int) -> None:
         """Forget what comes after the first `tokens`, for which `usable` returns the same number."""
-        if tokens < self.tokens and self._can_cut():
+        if tokens < self.tokens and self.can_cut:
             trim_prompt_cache(self.layers, self.tokens - tokens)
         elif tokens < self.tokens or not self.counts:
             self._go_back(tokens)
@@ -173,7 +178,9 @@ class KvCache:
         if not self.counts:
             self.cut_to(self._checkpoints[-1].tokens if self._checkpoints else 0)
 
-    def _can_cut(self) -> bool:
+    @property
+    def can_cut(self) -> bool:
+        """Whether it can be cut back to any token as it is now."""
         sliding_back = any(isinstance(self.layers[index], ChunkedKVCache) for index in self._fixed)
         return not sliding_back and bool(can_trim_prompt_cache(self.layers))
 

@@ -8,7 +8,7 @@ a copy of the part both share, so that the way back is warm as well. What is use
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from runtime.engine.mlx_cache import MOST_CHECKPOINTS, KvCache
 from runtime.library.fit import MemoryNeed
@@ -22,10 +22,11 @@ MOST_SPARE_BYTES = 8 << 30
 
 
 class Conversation(NamedTuple):
-    """A kept cache and the tokens in it."""
+    """A kept cache and the tokens in it; what is private never leaves memory."""
 
     tokens: tuple[int, ...]
     cache: KvCache
+    is_private: bool = False
 
     def usable_for(self, prompt: Sequence[int]) -> int:
         """Return how many tokens of `prompt` need not be evaluated again; never its last one.
@@ -33,6 +34,14 @@ class Conversation(NamedTuple):
         Evaluating that gives the first token of the reply.
         """
         return self.cache.usable(min(common_prefix(self.tokens, prompt), len(prompt) - 1))
+
+
+class KeptElsewhere(Protocol):
+    """Where conversations are that are not in memory."""
+
+    def restore(self, prompt: Sequence[int], cached_tokens: int) -> Conversation | None:
+        """Return the one that saves `prompt` most, if that is much more than `cached_tokens`."""
+        ...
 
 
 class WarmConversations:
@@ -45,6 +54,7 @@ class WarmConversations:
         budget_bytes: what kept caches may take; the last one is kept even if it takes more by itself.
         prompt_bytes: what a cache with so many tokens takes; so much is made free before a prompt is read.
         end_token_ids: tokens that end a message: where a cache that cannot be cut back keeps checkpoints.
+        elsewhere: where to look for what is not in memory.
     """
 
     def __init__(
@@ -53,11 +63,13 @@ class WarmConversations:
         budget_bytes: int,
         prompt_bytes: Callable[[int], int],
         end_token_ids: Collection[int],
+        elsewhere: KeptElsewhere | None = None,
     ) -> None:
         self._new = new
         self._budget_bytes = budget_bytes
         self._prompt_bytes = prompt_bytes
         self._end_token_ids = end_token_ids
+        self._elsewhere = elsewhere
         self._kept: list[Conversation] = []  # the least recently used first
 
     @property
@@ -78,20 +90,22 @@ class WarmConversations:
         prompt = tuple(prompt)
         if not reuse:
             self.clear()
-        best = max(reversed(self._kept), key=lambda kept: kept.usable_for(prompt), default=None)
-        cached_tokens = best.usable_for(prompt) if best is not None else 0
-        cache = self._new() if best is None or cached_tokens == 0 else self._taken(best, cached_tokens)
+        cache, cached_tokens = self._from_memory(prompt)
         self._shrink_to(self._budget_bytes - self._prompt_bytes(len(prompt)), least=0)
+        restored = self._elsewhere.restore(prompt, cached_tokens) if reuse and self._elsewhere is not None else None
+        if restored is not None and (saved := restored.usable_for(prompt)) > cached_tokens:
+            cache, cached_tokens = restored.cache, saved
+            cache.cut_to(saved)
         cache.plan_checkpoints(checkpoint_places(prompt, self._end_token_ids))
         cache.reached(cached_tokens)
         return cache, cached_tokens
 
-    def keep(self, cache: KvCache, evaluated: Sequence[int]) -> None:
+    def keep(self, cache: KvCache, evaluated: Sequence[int], *, is_private: bool = False) -> None:
         """Keep `cache`, into which `evaluated` went: prompt and generated tokens, of which it may hold fewer."""
         cache.settle()
         if not 0 < cache.tokens <= len(evaluated):
             return
-        fresh = Conversation(tuple(evaluated[: cache.tokens]), cache)
+        fresh = Conversation(tuple(evaluated[: cache.tokens]), cache, is_private)
         self._kept = [kept for kept in self._kept if not _covers(fresh, kept)]
         self._kept.append(fresh)
         self._shrink_to(self._budget_bytes, least=1)
@@ -101,6 +115,15 @@ class WarmConversations:
     def clear(self) -> None:
         """Forget all conversations."""
         self._kept = []
+
+    def _from_memory(self, prompt: Sequence[int]) -> tuple[KvCache, int]:
+        best = max(reversed(self._kept), key=lambda kept: kept.usable_for(prompt), default=None)
+        cached_tokens = best.usable_for(prompt) if best is not None else 0
+        return (
+            (self._new(), 0)
+            if best is None or cached_tokens == 0
+            else (self._taken(best, cached_tokens), cached_tokens)
+        )
 
     def _taken(self, conversation: Conversation, cached_tokens: int) -> KvCache:
         cache = conversation.cache

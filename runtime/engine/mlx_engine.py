@@ -21,6 +21,7 @@ from runtime.engine.mlx_batch_trial import can_batch
 from runtime.engine.mlx_cache import QUANTIZED_BITS, kv_quantization, new_cache
 from runtime.engine.mlx_conversations import WarmConversations, default_kv_budget_bytes
 from runtime.engine.mlx_evaluation import default_chunk_tokens
+from runtime.engine.mlx_kv_disk import KvDisk, open_kv_disk
 from runtime.engine.mlx_loading import MlxModel, check_mlx_runs, check_quantized_cache, load_mlx_model
 from runtime.engine.mlx_request import RequestContext
 from runtime.engine.mlx_scheduler import Scheduler
@@ -48,6 +49,7 @@ class MlxEngine:
     def __init__(self) -> None:
         self._context: RequestContext | None = None
         self._scheduler: Scheduler | None = None
+        self.kv_disk: KvDisk | None = None
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is a directory with config.json, safetensors files and a tokenizer."""
@@ -69,17 +71,16 @@ class MlxEngine:
         except BaseException:
             mlx_memory.release()
             raise
-        self._context = RequestContext(
-            model,
-            WarmConversations(
-                empty_cache,
-                kv_budget_bytes,
-                lambda tokens: kv_cache_bytes(spec, tokens, options.kv_cache_bits, evaluation),
-                model.tokenizer.end_token_ids,
-            ),
-            chunk_tokens,
-        )
         description = _description(spec, options, model, context_tokens, started_ns)
+        self.kv_disk = open_kv_disk(options, path, description, empty_cache)
+        conversations = WarmConversations(
+            empty_cache,
+            kv_budget_bytes,
+            lambda tokens: kv_cache_bytes(spec, tokens, options.kv_cache_bits, evaluation),
+            model.tokenizer.end_token_ids,
+            self.kv_disk,
+        )
+        self._context = RequestContext(model, conversations, chunk_tokens)
         self._scheduler = Scheduler(
             self._context,
             lambda request: Generation(request, description, self.memory),
@@ -90,11 +91,18 @@ class MlxEngine:
 
     def submit(self, request: GenerateRequest) -> None:
         """See `Engine.submit`."""
+        if self.kv_disk is not None:
+            self.kv_disk.pause()
         self._running().submit(request)
 
     def step(self) -> list[GenerationEvent]:
         """See `Engine.step`."""
-        return self._scheduler.step() if self._scheduler is not None else []
+        if self._scheduler is None:
+            return []
+        events = self._scheduler.step()
+        if self.kv_disk is not None and not self.busy():
+            self.kv_disk.write_soon(self._loaded().conversations.kept, events)
+        return events
 
     def cancel(self, request_id: int) -> None:
         """See `Engine.cancel`."""
@@ -136,7 +144,9 @@ class MlxEngine:
         """See `Engine.unload`. Only the end of the process is sure to give everything back."""
         if self._context is None:
             return
-        self._context = self._scheduler = None
+        if self.kv_disk is not None:
+            self.kv_disk.flush()
+        self._context = self._scheduler = self.kv_disk = None
         mlx_memory.release()
 
     def _loaded(self) -> RequestContext:

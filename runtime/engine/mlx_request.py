@@ -99,7 +99,8 @@ class RunningRequest:
     def keep(self, cache: KvCache | None) -> None:
         """Keep its KV cache, if there is any and nothing failed, for the conversation's next turn."""
         if cache is not None and not self._failed:
-            self._context.conversations.keep(cache, self._tokens)
+            is_private = self.generation.request.is_private
+            self._context.conversations.keep(cache, self._tokens, is_private=is_private)
         self.cache = None
 
     def fail(self, error: Exception) -> list[GenerationEvent]:

@@ -34,7 +34,7 @@ class KvScope(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """Names of files begin with this."""
-        parts = repr((FORM, self.model_key, self.engine, self.engine_version, self.settings))
+        parts = "\0".join((str(FORM), self.model_key, self.engine, self.engine_version, self.settings))
         return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
 
 

@@ -24,6 +24,8 @@ from runtime.kv_store.folder import FRESH_SUFFIX, PAYLOAD_SUFFIX, RECORD_SUFFIX,
 from runtime.kv_store.record import FORM, KvRecord, KvScope, encode
 
 LOCK_TIMEOUT_S = 10.0
+TICK_S = 2.0
+"""The coarsest clock of a file system: FAT's."""
 
 
 class KvContent(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,8 +78,10 @@ class KvStore:
         """Return the caches of this scope; the folder is read only when something in it has changed."""
         stamp = self._folder.stamp()
         if stamp != self._stamp:
+            # Within a tick of the file system's clock a second change would leave the stamp as it is.
+            is_settled = self._clock_s() - stamp / 1e9 > TICK_S
             self._known = [entry for entry in self._folder.entries() if entry.record.scope.key == self._scope.key]
-            self._stamp = stamp
+            self._stamp = stamp if is_settled else -1
         return self._known
 
     def checked(self, entry: KvEntry) -> bool:

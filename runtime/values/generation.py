@@ -34,6 +34,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
             neither pays for the pipe nor takes the reader's time.
         forced_token_id: the first token, whatever the model says; what is reported of it is the model's own
             log-probability. So a text can be scored, token by token.
+        is_private: True keeps what is read and written out of files: it stays in memory alone.
     """
 
     id: int
@@ -47,6 +48,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
     ignore_end_token: bool = False
     streams: bool = True
     forced_token_id: int | None = None
+    is_private: bool = False
 
 
 class StopReason(StrEnum):

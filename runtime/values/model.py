@@ -37,6 +37,22 @@ class Quantization(msgspec.Struct, frozen=True):
     bits_per_weight: float
 
 
+class KvStoreOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """Where and how to keep KV caches on disk.
+
+    Attributes:
+        folder: where they are.
+        budget_bytes: what all of them may take; None takes a tenth of what is free, at most 10 GB.
+        idle_s: how long nothing must have been asked before writing begins.
+        least_tokens: a shorter conversation is read again sooner than anyone notices.
+    """
+
+    folder: str
+    budget_bytes: int | None = None
+    idle_s: float = 3.0
+    least_tokens: int = 256
+
+
 class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How a model is loaded; None leaves the choice to the engine, which measures.
 
@@ -52,6 +68,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
         llama_server: path of a native `llama-server` to use instead of the embedded one.
         parallel_requests: requests that may run at the same time.
         kv_budget_bytes: what conversations kept for their next turn may take in memory; None measures.
+        kv_store: where to keep them across restarts; None keeps them in memory alone.
     """
 
     model_name: str | None = None
@@ -65,6 +82,7 @@ class LoadOptions(msgspec.Struct, frozen=True, kw_only=True):
     llama_server: str | None = None
     parallel_requests: int = 1
     kv_budget_bytes: int | None = None
+    kv_store: KvStoreOptions | None = None
 
 
 class Capabilities(msgspec.Struct, frozen=True, kw_only=True):
