@@ -108,7 +108,7 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
 
     def choose(name: str) -> ModelToLoad:
         model, settings = choose_model(name, None, paths)
-        return model_to_load(model, settings)
+        return model_to_load(model, settings, kv_caches=paths.kv_caches)
 
     def make_library() -> LibraryStates:
         from desktop.state.library_states import make_library_states  # noqa: PLC0415 - most days nobody looks for models

@@ -12,6 +12,7 @@ from importlib.metadata import version
 
 from runtime.cli.bench import run_bench
 from runtime.cli.bench_options import add_bench_parser
+from runtime.cli.cache import add_cache_parser
 from runtime.cli.chat import run_chat
 from runtime.cli.chat_options import add_chat_parser
 from runtime.cli.doctor import add_doctor_parser
@@ -59,6 +60,7 @@ def build_parser() -> Parser:
     add_chat_parser(commands, run_chat)
     add_models_parser(commands)
     add_bench_parser(commands, run_bench)
+    add_cache_parser(commands)
     add_doctor_parser(commands)
     return parser
 

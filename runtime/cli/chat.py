@@ -56,7 +56,8 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
     system = checked_text(options.system or "", "The system prompt")
     question = None if options.prompt is None and not options.json else checked_question(question_of(options))
     model, settings = choose_model(options.model, options.engine, paths)
-    load = model_to_load(model, settings, LoadOptions(context_tokens=options.context))
+    kv_caches = None if options.incognito else paths.kv_caches
+    load = model_to_load(model, settings, LoadOptions(context_tokens=options.context), kv_caches)
     conversation = Conversation(make_supervisor(), sampling, system, options.max_tokens)
     submitted_ns = perf_counter_ns()  # Loading belongs to what the user of a single answer waits for.
     with asyncio.Runner() as runner:

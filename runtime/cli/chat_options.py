@@ -31,6 +31,9 @@ def add_chat_parser(commands: Commands, run: Callable[[argparse.Namespace, AppPa
     parser = commands.add_parser("chat", help="ask a model", description=DESCRIPTION, epilog=EPILOG)
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help='the question; "-" reads it from stdin')
     parser.add_argument("--json", action="store_true", help="print one JSON object with the text and every figure")
+    parser.add_argument(
+        "--incognito", action="store_true", help="write nothing of it to disk, and read no KV cache from there"
+    )
     parser.set_defaults(run=run)
 
     model = parser.add_argument_group("model")

@@ -6,6 +6,7 @@ What the command line and the window both begin with.
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 
@@ -17,7 +18,7 @@ from runtime.config.settings import Settings, read_settings
 from runtime.library.local import ResolvedModel, engine_platform, resolve_model
 from runtime.metrics.device import read_device
 from runtime.values.generation import MemoryFigures
-from runtime.values.model import EngineName, LoadOptions
+from runtime.values.model import EngineName, KvStoreOptions, LoadOptions
 from runtime.worker.child import WorkerChild, WorkerExit, worker_command, worker_environment
 from runtime.worker.protocol import FromWorker
 
@@ -65,9 +66,15 @@ def choose_instead(model: ModelToLoad, paths: AppPaths) -> ModelToLoad | None:
     return model_to_load(found, settings)
 
 
-def model_to_load(model: ResolvedModel, settings: Settings, options: LoadOptions | None = None) -> ModelToLoad:
-    """Return how to load `model`: `options`, completed by the settings and the model's name."""
+def model_to_load(
+    model: ResolvedModel, settings: Settings, options: LoadOptions | None = None, kv_caches: Path | None = None
+) -> ModelToLoad:
+    """Return how to load `model`: `options`, completed by the settings and the model's name.
+
+    `kv_caches` is the folder for KV caches, where chats are to go on from there; a benchmark wants none.
+    """
     chosen = options or LoadOptions()
+    kv_store = KvStoreOptions(folder=str(kv_caches), budget_bytes=settings.kv_disk_bytes) if kv_caches else None
     return ModelToLoad(
         engine=model.engine,
         path=str(model.path),
@@ -77,5 +84,7 @@ def model_to_load(model: ResolvedModel, settings: Settings, options: LoadOptions
             is_demo=model.is_demo,
             threads=chosen.threads or settings.threads,
             llama_server=chosen.llama_server or settings.llama_server,
+            kv_budget_bytes=settings.kv_memory_bytes,
+            kv_store=kv_store if settings.keep_kv_caches else None,
         ),
     )

@@ -39,6 +39,11 @@ class AppPaths(msgspec.Struct, frozen=True, kw_only=True):
     assets: Path
 
     @property
+    def kv_caches(self) -> Path:
+        """The folder of the KV caches that outlive the app."""
+        return self.cache / "kv"
+
+    @property
     def demo_model(self) -> Path:
         """The folder of the demo model that ships with the app."""
         return self.assets / DEMO_MODEL_FOLDER_NAME

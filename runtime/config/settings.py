@@ -32,6 +32,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         forgotten_models: models in those folders, or added, that are not to be listed.
         threads: CPU threads of llama.cpp; None measures.
         engine: the engine to use; None picks it by machine and model.
+        keep_kv_caches: whether KV caches are kept on disk, so that chats go on at once after a restart.
+        kv_disk_bytes: what they may take on disk; None takes a tenth of what is free, at most 10 GB.
+        kv_memory_bytes: what chats kept warm may take in memory; None measures.
         unknown: keys of the file that this version does not know, with their JSON text.
     """
 
@@ -43,6 +46,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     forgotten_models: tuple[str, ...] = ()
     threads: int | None = None
     engine: EngineName | None = None
+    keep_kv_caches: bool = True
+    kv_disk_bytes: int | None = None
+    kv_memory_bytes: int | None = None
     unknown: Mapping[str, msgspec.Raw] = {}
 
 
@@ -116,6 +122,10 @@ def _checked(settings: Settings, file: Path) -> Settings:
         raise _broken(file, f"schema_version is {settings.schema_version}")
     if settings.threads is not None and not 1 <= settings.threads <= MAX_THREADS:
         raise _broken(file, f"threads is {settings.threads}; it must be from 1 to {MAX_THREADS}, or null")
+    for name in ("kv_disk_bytes", "kv_memory_bytes"):
+        value = getattr(settings, name)
+        if value is not None and value < 0:
+            raise _broken(file, f"{name} is {value}; it must be 0 or more, or null")
     return settings
 
 

@@ -16,10 +16,8 @@ from pathlib import Path
 import msgspec
 from filelock import FileLock, Timeout
 
-from runtime.config.paths import AppPaths
 from runtime.kv_store.record import KvRecord, decode
 
-FOLDER_NAME = "kv"
 RECORD_SUFFIX = ".json"
 PAYLOAD_SUFFIX = ".kv"
 FRESH_SUFFIX = ".new"
@@ -44,11 +42,6 @@ class KvEntry(msgspec.Struct, frozen=True, kw_only=True):
     def total_bytes(self) -> int:
         """What both files take, without the record's few kilobytes for names."""
         return self.record.payload_bytes
-
-
-def kv_folder_path(paths: AppPaths) -> Path:
-    """Return where KV caches are."""
-    return paths.cache / FOLDER_NAME
 
 
 class KvFolder:
@@ -80,13 +73,13 @@ class KvFolder:
             with suppress(OSError):  # Gone already, or, on Windows, being read: the next sweep takes it.
                 path.unlink()
 
-    def clear(self, is_meant: Callable[[KvEntry], bool] = lambda _: True) -> int:
-        """Remove the caches that are meant, and debris; return how many caches."""
+    def clear(self, is_meant: Callable[[KvEntry], bool] = lambda _: True) -> list[KvEntry]:
+        """Remove the caches that are meant, and debris; return what was removed."""
         meant = [entry for entry in self.entries() if is_meant(entry)]
         for entry in meant:
             self.remove(entry)
         self.sweep()
-        return len(meant)
+        return meant
 
     def sweep(self) -> None:
         """Remove what is damaged, of another form, or half written, unless another process is writing just now."""

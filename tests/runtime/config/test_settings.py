@@ -28,6 +28,7 @@ BROKEN = {
     "wrong type": b'{"threads": "four"}',
     "unknown engine": b'{"engine": "warp"}',
     "threads out of range": b'{"threads": 0}',
+    "budget out of range": b'{"kv_disk_bytes": -1}',
     "threads far out of range": b'{"threads": 100000}',
     "version is text": b'{"schema_version": "1"}',
     "version 0": b'{"schema_version": 0}',
