@@ -14,6 +14,7 @@ from desktop.main_window import MainWindow
 from desktop.session import States
 from desktop.settings.chat_settings import ChatSettingsDialog
 from desktop.settings.general_page import GeneralPage
+from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
@@ -47,7 +48,7 @@ class Dialogs(QObject):
                 theme,
                 GeneralPage(theme, states.preferences),
                 ModelsPage(theme, states.settings, states.installed, states.tasks),
-                PrivacyPage(theme, self._paths),
+                PrivacyPage(theme, self._paths, KvCacheRows(states.settings, states.tasks, self._paths.kv_caches)),
                 self._window,
             )
         self._settings.present()

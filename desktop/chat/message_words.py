@@ -6,7 +6,7 @@ from PySide6.QtCore import QCoreApplication
 
 from desktop.chat.transcript.message_view import REPLY_ACTIONS, USER_ACTIONS, MessageAction, MessageView
 from runtime.values.chat import ChatMessage, MessageState
-from runtime.values.generation import PromptProgress, StopReason
+from runtime.values.generation import GenerationStats, PromptProgress, StopReason
 from runtime.values.prompt import Role
 from runtime.values.wording import milliseconds_text, quantization_text, speed_text
 
@@ -86,10 +86,31 @@ def figures_details(message: ChatMessage) -> str:
             prefill=speed_text(stats.prefill_tokens_per_second), decode=speed_text(stats.decode_tokens_per_second)
         ),
         prompt,
+        *wait_lines(stats),
         tr("Ended: {reason}").format(reason=stop_reason_text(message)),
         f"{stats.model}, {quantization_text(stats.quantization)}",
     ]
     return "\n".join(lines)
+
+
+def wait_lines(stats: GenerationStats) -> list[str]:
+    """Return what took most of the wait for the first token: the answer to "why was this slow?"."""
+    parts = stats.ttft_parts
+    if parts is None:
+        return []
+    reading = tr("reading {count} tokens that were not cached").format(
+        count=f"{stats.prompt_tokens - stats.cached_tokens:,}"
+    )
+    took_ms = {
+        tr("waiting for other work"): parts.queue_ms,
+        tr("loading the model"): parts.load_ms,
+        tr("the chat template"): parts.tokenize_ms,
+        tr("fetching what is cached"): parts.cache_restore_ms,
+        reading: parts.prefill_ms,
+        tr("the first token itself"): parts.first_decode_ms,
+    }
+    longest = max(took_ms, key=lambda what: took_ms[what])
+    return [tr("Most of the wait: {what}, {time}").format(what=longest, time=milliseconds_text(took_ms[longest]))]
 
 
 def stop_reason_text(message: ChatMessage) -> str:

@@ -10,6 +10,7 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
+from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.page import Page
 from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption, Tone
@@ -74,6 +75,7 @@ class PrivacyPage(Page):
         self,
         theme: Theme,
         paths: AppPaths,
+        kv_caches: KvCacheRows,
         open_url: OpenUrl = QDesktopServices.openUrl,
         parent: QWidget | None = None,
     ) -> None:
@@ -93,6 +95,8 @@ class PrivacyPage(Page):
         self._problem.hide()
         self._controls: list[PlaceControl] = []
         self.add_group(self.tr("Nothing leaves this machine")).add(self._statement)
+        self._kv_caches = kv_caches
+        kv_caches.add_to(self.add_group(self.tr("What chats leave behind")))
         self._add_places(paths)
         self.place(self._problem)
 
@@ -105,6 +109,7 @@ class PrivacyPage(Page):
     def refresh(self) -> None:
         """Look which folders are there."""
         self._problem.show_text("")
+        self._kv_caches.refresh()
         for control in self._controls:
             control.refresh()
 

@@ -55,6 +55,14 @@ class KvFolder:
         """Return the caches that are there and whole as far as their records and sizes tell."""
         return [entry for path in self._files(RECORD_SUFFIX) if (entry := self._entry(path)) is not None]
 
+    def size_bytes(self) -> int:
+        """Return what all payloads take, whatever they are."""
+        total = 0
+        for path in self._files(PAYLOAD_SUFFIX):
+            with suppress(OSError):  # Gone since.
+                total += path.stat().st_size
+        return total
+
     def stamp(self) -> int:
         """Return a number that changes when a cache is added or removed; 0 while there is no folder."""
         with suppress(OSError):

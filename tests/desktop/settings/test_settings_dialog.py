@@ -27,6 +27,7 @@ from PySide6.QtWidgets import (
 from pytestqt.qtbot import QtBot
 
 from desktop.settings.general_page import GeneralPage
+from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.page import Page
 from desktop.settings.privacy_page import PrivacyPage
@@ -42,6 +43,7 @@ from runtime.values.model import EngineName
 from tests.desktop.controls import controls_of, find
 from tests.desktop.looks import make_theme
 from tests.desktop.open_window_state import OpenState, open_state, until
+from tests.runtime.kv_store.caches import content_of, store_in
 
 LONG_FOLDER = "/a folder/with a very long name/" + "that goes on/" * 12
 
@@ -61,7 +63,7 @@ class Opened:
             theme,
             GeneralPage(theme, state.preferences),
             ModelsPage(theme, self.settings, self.installed, state.tasks),
-            PrivacyPage(theme, paths, self._open_url),
+            PrivacyPage(theme, paths, KvCacheRows(self.settings, state.tasks, paths.kv_caches), self._open_url),
         )
 
     async def show(self) -> None:
@@ -353,3 +355,18 @@ async def test_nothing_is_cut_off(opened: Opened, change: Callable[[Opened], Non
 
 def too_small(widget: QWidget) -> bool:
     return widget.isVisible() and widget.width() < widget.minimumSizeHint().width()
+
+
+async def test_kv_caches_are_switched_off_and_deleted(opened: Opened) -> None:
+    store_in(opened.paths.kv_caches).write(content_of((1, 2, 3), 5000))
+    size = find(opened.dialog, QLabel, "kvCachesSize")
+    opened.dialog.present()
+    await until(lambda: size.text() == "5.0 kB")
+    QTest.mouseClick(opened.button("deleteKvCachesButton"), Qt.MouseButton.LeftButton)
+    await until(lambda: size.text() == "0 B")
+    assert not opened.button("deleteKvCachesButton").isEnabled()
+    box = find(opened.dialog, QCheckBox, "keepKvCachesBox")
+    assert box.isChecked()
+    box.click()
+    await until(lambda: not opened.kept().keep_kv_caches)
+    assert not box.isChecked()
