@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runtime.engine.mlx_cache import KvCache, new_cache
 from runtime.engine.mlx_engine import MlxEngine
-from runtime.engine.mlx_evaluation import prefill
+from runtime.engine.mlx_evaluation import evaluate_chunk
 from runtime.engine.mlx_kv_payload import pack, read_layout, unpack
 from runtime.engine.mlx_loading import load_mlx_model
 from runtime.kv_store.folder import KvFolder
@@ -204,7 +204,9 @@ def filled_cache(folder: Path) -> tuple[KvCache, Callable[[], KvCache]]:
     network = load_mlx_model(read_spec(folder), lambda _fraction: None).network
     cache = new_cache(network, None)
     cache.plan_checkpoints((50,))
-    list(prefill(network, cache, PROMPT, 0, 64))
+    for start, end in ((0, 50), (50, len(PROMPT) - 1)):
+        evaluate_chunk(network, cache, PROMPT[start:end])
+        cache.reached(end)
     return cache, lambda: new_cache(network, None)
 
 
