@@ -241,6 +241,10 @@ class BenchRun:
 
     async def _measure(self, phase: Phase, step: Step, options: LoadOptions) -> None:
         variant = self._variants[step.variant]
+        if phase.is_cold:
+            # The processor time of the worker that goes would be missing from the second reading: as others' load.
+            await variant.release()
+            await asyncio.to_thread(self._probe.watch)
         before = await asyncio.to_thread(self._probe.read)
         measured: Measured
         if phase.is_cold:

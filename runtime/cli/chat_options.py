@@ -32,7 +32,7 @@ def add_chat_parser(commands: Commands, run: Callable[[argparse.Namespace, AppPa
     parser.add_argument("prompt", nargs="?", metavar="PROMPT", help='the question; "-" reads it from stdin')
     parser.add_argument("--json", action="store_true", help="print one JSON object with the text and every figure")
     parser.add_argument(
-        "--incognito", action="store_true", help="write nothing of it to disk, and read no KV cache from there"
+        "--incognito", action="store_true", help="keep no KV cache of it on disk, and read none from there"
     )
     parser.set_defaults(run=run)
 

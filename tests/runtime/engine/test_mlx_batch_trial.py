@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Protocol
 
 import mlx.core as mx
 import pytest
@@ -68,29 +69,34 @@ def test_a_quantized_kv_cache_holds_one_conversation_only(network: Module) -> No
     assert not can_batch(network, lambda: new_cache(network, KvQuantization(8, 32)))
 
 
-def with_no_padding(layer: object) -> object:
+class BatchLayer(Protocol):
+    """One layer of the KV cache of a batch, as mlx-lm has it."""
+
+    left_padding: mx.array
+    offset: mx.array
+
+
+def with_no_padding(layer: BatchLayer) -> None:
     """Have a layer of a batch take its padding for text."""
-    layer.left_padding = mx.zeros_like(layer.left_padding)  # type: ignore[attr-defined]
-    return layer
+    layer.left_padding = mx.zeros_like(layer.left_padding)
 
 
-def with_one_position(layer: object) -> object:
+def with_one_position(layer: BatchLayer) -> None:
     """Have a layer of a batch give all conversations the position of the longest."""
-    layer.offset = mx.full(layer.offset.shape, mx.max(layer.offset))  # type: ignore[attr-defined]
-    return layer
+    layer.offset = mx.full(layer.offset.shape, mx.max(layer.offset))
 
 
 @pytest.mark.parametrize("spoiled", [with_no_padding, with_one_position])
 def test_a_model_that_does_not_heed_padding_may_not(
-    network: Module, monkeypatch: pytest.MonkeyPatch, spoiled: object
+    network: Module, monkeypatch: pytest.MonkeyPatch, spoiled: Callable[[BatchLayer], None]
 ) -> None:
-    healthy = Model.__call__
+    healthy: Callable[..., mx.array] = Model.__call__
 
-    def heedless(self: Model, inputs: mx.array, cache: Sequence[object]) -> mx.array:
+    def heedless(self: Model, inputs: mx.array, cache: Sequence[BatchLayer]) -> mx.array:
         if inputs.shape[0] > 1:
             for layer in cache:
-                spoiled(layer)  # type: ignore[operator]
-        return healthy(self, inputs, cache=cache)  # type: ignore[no-any-return]
+                spoiled(layer)
+        return healthy(self, inputs, cache=cache)
 
     monkeypatch.setattr(Model, "__call__", heedless)
     assert not can_batch(network, lambda: new_cache(network, None))
@@ -99,12 +105,12 @@ def test_a_model_that_does_not_heed_padding_may_not(
 def test_a_model_that_fails_with_several_conversations_may_not(
     network: Module, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    healthy = Model.__call__
+    healthy: Callable[..., mx.array] = Model.__call__
 
     def failing(self: Model, inputs: mx.array, cache: Sequence[object]) -> mx.array:
         if inputs.shape[0] > 1:
             raise ValueError("[rope] offset must be a scalar")
-        return healthy(self, inputs, cache=cache)  # type: ignore[no-any-return]
+        return healthy(self, inputs, cache=cache)
 
     monkeypatch.setattr(Model, "__call__", failing)
     assert not can_batch(network, lambda: KvCache(new_cache(network, None).layers))
