@@ -57,7 +57,7 @@ async def test_the_chat_answers_meanwhile_and_cancelling_keeps_what_is_done(home
         await bench.begin()
         await until(lambda: len(bench.states.bench.outcome.rows) == 2, "rows of both tests")
         assert " of 400 so far" in bench.results[0].notes
-        assert "left" in bench.text("benchmarkProgress")
+        await until(lambda: "left" in bench.text("benchmarkProgress"), "how long it will take")
         window = bench.window
         window.write("Are you there?")
         window.press(Qt.Key.Key_Return)
