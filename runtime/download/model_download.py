@@ -20,7 +20,8 @@ from runtime.download.progress import Clock, Progress
 from runtime.download.retry import RetryPolicy
 from runtime.download.staging import Staging
 from runtime.download.status import DownloadState, DownloadStatus
-from runtime.hub.transport import HubTransport, Identity
+from runtime.hub.remote_file import Identity
+from runtime.hub.transport import HubTransport
 from runtime.library.defects import shown
 from runtime.library.reader import read_spec
 from runtime.values.errors import DownloadError, FirstTokenError, HubBusyError, UserFacingError

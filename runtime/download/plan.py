@@ -11,8 +11,8 @@ import msgspec
 from runtime.hub.grouping import HubVariant
 from runtime.hub.listing import Repository
 from runtime.hub.naming import is_repo_id
+from runtime.hub.remote_file import RemoteFile
 from runtime.hub.selection import local_path, needed_files
-from runtime.hub.transport import RemoteFile
 from runtime.library.defects import shown
 from runtime.values.errors import DownloadError, UserFacingError
 from runtime.values.model import ModelFormat

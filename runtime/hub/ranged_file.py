@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
-from runtime.hub.transport import HubTransport, Identity, RemoteFile
+from runtime.hub.remote_file import Identity, RemoteFile
+from runtime.hub.transport import HubTransport
 from runtime.library.defects import shown
 from runtime.values.errors import DownloadError, HubBusyError
 

@@ -19,8 +19,9 @@ import msgspec
 from runtime.hub.grouping import HubVariant
 from runtime.hub.listing import Repository
 from runtime.hub.ranged_file import FIRST_BYTES, RangedFile
+from runtime.hub.remote_file import RemoteFile
 from runtime.hub.selection import VOCABULARIES, NeededFile, is_weights, needed_files
-from runtime.hub.transport import HubTransport, RemoteFile
+from runtime.hub.transport import HubTransport
 from runtime.library.defects import broken
 from runtime.library.gguf_spec import read_gguf_spec
 from runtime.library.mlx_spec import read_mlx_spec

@@ -19,12 +19,13 @@ import urllib.request
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
-from urllib.parse import SplitResult, quote, unquote, urljoin, urlsplit
+from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 import msgspec
 
 from runtime.hub.access import HubAccess
 from runtime.hub.failures import Refusal, refusal_error, retry_after_s, unreachable
+from runtime.hub.remote_file import Identity, RemoteFile
 from runtime.library.defects import shown
 from runtime.values.errors import DownloadError, HubAccessError, HubBusyError, UserFacingError
 
@@ -43,32 +44,6 @@ class Timeouts(msgspec.Struct, frozen=True):
 
     connect_s: float = 10.0
     silence_s: float = 20.0
-
-
-class RemoteFile(msgspec.Struct, frozen=True):
-    """A file on the Hub at one commit."""
-
-    repo_id: str
-    commit: str
-    path: str
-
-    def url(self, endpoint: str) -> str:
-        """Return where to ask for it."""
-        return f"{endpoint}/{quote(self.repo_id)}/resolve/{quote(self.commit, safe='')}/{quote(self.path)}"
-
-
-class Identity(msgspec.Struct, frozen=True):
-    """What tells one state of a file from another; empty texts where the server does not say.
-
-    Attributes:
-        etag: the Hub's tag of the content (its SHA-256 for large files, git's id for others).
-        stored_etag: the tag of the place it was redirected to, which counts in its own way.
-        total_bytes: size of the whole file; None if the server does not say.
-    """
-
-    etag: str
-    stored_etag: str
-    total_bytes: int | None
 
 
 class Body:

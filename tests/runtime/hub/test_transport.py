@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from runtime.hub.access import HubAccess, Token
-from runtime.hub.transport import Body, HubTransport, RemoteFile, Timeouts, system_proxy
+from runtime.hub.remote_file import RemoteFile
+from runtime.hub.transport import Body, HubTransport, Timeouts, system_proxy
 from runtime.values.errors import (
     DownloadError,
     HubAccessError,
