@@ -14,7 +14,7 @@ from typing import TypeVar, cast
 
 import msgspec
 import psutil
-from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication, QEvent, QPoint, Qt
+from PySide6.QtCore import QAbstractEventDispatcher, QCoreApplication, QEvent, QPoint, Qt, QTimer
 from PySide6.QtGui import QAction, QGuiApplication
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication, QLabel, QPlainTextEdit, QWidget
@@ -66,6 +66,21 @@ async def until(condition: Callable[[], object], what: str) -> None:
     finally:
         timer.cancel()
         dispatcher.aboutToBlock.disconnect(look)
+
+
+async def outside_of_tasks(act: Callable[[], None]) -> None:
+    """Do what lets Qt handle events meanwhile, such as moving the pointer.
+
+    Within a task, the tasks that these events wake could not run, and would never be woken again.
+    """
+    done = asyncio.get_running_loop().create_future()
+
+    def begin() -> None:
+        act()
+        done.set_result(None)
+
+    QTimer.singleShot(0, begin)
+    await done
 
 
 class OpenedWindow:
@@ -187,8 +202,9 @@ class OpenedWindow:
         transcript.show_message(message_id)
         viewport = transcript.viewport()
         foot = transcript.message_rect(message_id).bottomLeft() + QPoint(8, -8)
-        QTest.mouseMove(viewport, viewport.rect().bottomRight())  # Where the pointer is already, it would not move.
-        QTest.mouseMove(viewport, viewport.mapFromGlobal(foot))
+        # Where the pointer is already, it would not move.
+        await outside_of_tasks(lambda: QTest.mouseMove(viewport, viewport.rect().bottomRight()))
+        await outside_of_tasks(lambda: QTest.mouseMove(viewport, viewport.mapFromGlobal(foot)))
         buttons = self.find(MessageButtons, "messageButtons")
         await until(
             lambda: buttons.view and buttons.view.id == message_id and self.find_control(button).isVisible(),
