@@ -96,7 +96,7 @@ class WorkerChild:
                 ("stderr", self._keep_stderr, self._process.stderr),
             )
         ]
-        for thread in self._threads:
+        for thread in reversed(self._threads):  # The one for stdout waits for the one for stderr at its end.
             thread.start()
 
     @property
