@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -17,6 +15,7 @@ from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.kv_store.eviction import default_budget_bytes
 from runtime.kv_store.folder import KvEntry, KvFolder
+from runtime.metrics.disk import free_bytes
 from runtime.values.wording import bytes_text, count_text, duration_text, milliseconds_text
 
 if TYPE_CHECKING:
@@ -141,7 +140,6 @@ def cache_stats(paths: AppPaths) -> CacheStats:
     settings = read_settings(paths.config_file)
     entries = KvFolder(paths.kv_caches).entries()
     size_bytes = sum(entry.total_bytes for entry in entries)
-    free_bytes = shutil.disk_usage(_existing(paths.kv_caches)).free
     budget = settings.kv_disk_bytes
     return CacheStats(
         folder=printable_path(paths.kv_caches),
@@ -149,14 +147,9 @@ def cache_stats(paths: AppPaths) -> CacheStats:
         caches=len(entries),
         tokens=sum(len(entry.record.tokens) for entry in entries),
         size_bytes=size_bytes,
-        budget_bytes=default_budget_bytes(free_bytes, size_bytes) if budget is None else budget,
+        budget_bytes=default_budget_bytes(free_bytes(paths.kv_caches), size_bytes) if budget is None else budget,
         saved_ms=sum(entry.record.saved_ms for entry in entries),
     )
-
-
-def _existing(folder: Path) -> Path:
-    """Return the folder, or the first one above it that is there."""
-    return next(place for place in (folder, *folder.parents) if place.is_dir())
 
 
 def _row(entry: KvEntry) -> ListedCache:

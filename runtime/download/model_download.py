@@ -6,7 +6,6 @@ a wait and a request for the rest. The model gets its place once all of it is he
 
 from __future__ import annotations
 
-import shutil
 import threading
 import time
 from collections.abc import Callable
@@ -24,6 +23,7 @@ from runtime.hub.remote_file import Identity
 from runtime.hub.transport import HubTransport
 from runtime.library.defects import shown
 from runtime.library.reader import read_spec
+from runtime.metrics.disk import free_bytes
 from runtime.values.errors import DownloadError, FirstTokenError, HubBusyError, UserFacingError
 from runtime.values.wording import bytes_text
 
@@ -37,12 +37,6 @@ FreeBytes = Callable[[Path], int]
 
 class DownloadStoppedError(FirstTokenError):
     """The download was asked to stop; what is here stays."""
-
-
-def free_bytes(folder: Path) -> int:
-    """Return what is free on the disk that `folder` is on, or will be on."""
-    there = next(place for place in (folder, *folder.parents) if place.exists())
-    return shutil.disk_usage(there).free
 
 
 class DownloadSetup(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,6 @@ never there.
 from __future__ import annotations
 
 import os
-import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterable
@@ -22,6 +21,7 @@ from runtime.kv_store.checksum import BLOCK_BYTES, Buffer, Checksum, file_checks
 from runtime.kv_store.eviction import RESERVE_BYTES, default_budget_bytes, to_evict
 from runtime.kv_store.folder import FRESH_SUFFIX, PAYLOAD_SUFFIX, RECORD_SUFFIX, KvEntry, KvFolder
 from runtime.kv_store.record import FORM, KvRecord, KvScope, encode
+from runtime.metrics.disk import free_bytes
 
 LOCK_TIMEOUT_S = 10.0
 TICK_S = 2.0
@@ -120,16 +120,16 @@ class KvStore:
 
     def _make_room(self, payload_bytes: int, replaced: list[KvEntry]) -> bool:
         entries = self._folder.entries()
-        free_bytes = shutil.disk_usage(self._folder.path).free
+        left_bytes = free_bytes(self._folder.path)
         used_bytes = sum(entry.total_bytes for entry in entries)
-        budget = self._budget_bytes if self._budget_bytes is not None else default_budget_bytes(free_bytes, used_bytes)
+        budget = self._budget_bytes if self._budget_bytes is not None else default_budget_bytes(left_bytes, used_bytes)
         staying = [entry for entry in entries if entry.path not in {one.path for one in replaced}]
         if payload_bytes > budget:
             return False
         for entry in to_evict(staying, payload_bytes, budget, self._clock_s()):
-            free_bytes += entry.total_bytes
+            left_bytes += entry.total_bytes
             self._folder.remove(entry)
-        return free_bytes - payload_bytes >= RESERVE_BYTES
+        return left_bytes - payload_bytes >= RESERVE_BYTES
 
     def _write(self, content: KvContent, should_stop: Callable[[], bool]) -> None:
         name = f"{self._scope.key}-{uuid.uuid4().hex}"
