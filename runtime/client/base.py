@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from runtime.values.generation import GenerateRequest, GenerationEvent, MemoryFigures
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
@@ -75,6 +76,22 @@ class EngineClient(Protocol):
         """Return how fast the memory of the loaded model can be read; None where that cannot be measured.
 
         It waits until nothing runs, and takes up to a second of that; a reply that is asked for meanwhile goes first.
+
+        Raises:
+            UserFacingError: the worker was lost.
+        """
+        ...
+
+    async def kept_caches(self) -> tuple[KeptCache, ...]:
+        """Return the KV caches that are kept in memory; none where nothing is loaded.
+
+        Raises:
+            UserFacingError: the worker was lost.
+        """
+        ...
+
+    async def forget_caches(self, conversation: str | None) -> None:
+        """Drop the KV caches of `conversation` from memory, or all of them; what is on disk already stays there.
 
         Raises:
             UserFacingError: the worker was lost.

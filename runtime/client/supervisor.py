@@ -18,6 +18,7 @@ from runtime.client.base import ModelToLoad, ProgressCallback
 from runtime.client.worker_client import WorkerClient, WorkerReply
 from runtime.values.errors import EngineUnavailableError, WorkerLostError
 from runtime.values.generation import GenerateRequest
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
@@ -75,6 +76,17 @@ class Supervisor:
         """See `EngineClient.measure_bandwidth`. No worker is started for it."""
         worker = self._worker
         return await worker.measure_bandwidth() if worker is not None and worker.alive else None
+
+    async def kept_caches(self) -> tuple[KeptCache, ...]:
+        """See `EngineClient.kept_caches`. No worker is started for it."""
+        worker = self._worker
+        return await worker.kept_caches() if worker is not None and worker.alive else ()
+
+    async def forget_caches(self, conversation: str | None) -> None:
+        """See `EngineClient.forget_caches`. A worker that is gone keeps nothing."""
+        worker = self._worker
+        if worker is not None and worker.alive:
+            await worker.forget_caches(conversation)
 
     async def unload(self) -> None:
         """End the worker, and with it everything the model took."""

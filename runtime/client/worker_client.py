@@ -28,6 +28,7 @@ from runtime.values.generation import (
     PromptProgress,
     TextDelta,
 )
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
@@ -36,11 +37,15 @@ from runtime.worker.child import WorkerExit
 from runtime.worker.protocol import (
     PROTOCOL_VERSION,
     BandwidthMeasured,
+    CachesForgotten,
+    CachesListed,
     Cancel,
     CountTokens,
+    ForgetCaches,
     FromWorker,
     Generate,
     Hello,
+    ListCaches,
     Load,
     Loaded,
     LoadProgress,
@@ -219,6 +224,16 @@ class WorkerClient:
         request_id = next(self._ids)
         return (await self._ask(request_id, MeasureBandwidth(request_id), BandwidthMeasured)).bandwidth
 
+    async def kept_caches(self) -> tuple[KeptCache, ...]:
+        """See `EngineClient.kept_caches`."""
+        request_id = next(self._ids)
+        return (await self._ask(request_id, ListCaches(request_id), CachesListed)).caches
+
+    async def forget_caches(self, conversation: str | None) -> None:
+        """See `EngineClient.forget_caches`."""
+        request_id = next(self._ids)
+        await self._ask(request_id, ForgetCaches(request_id, conversation), CachesForgotten)
+
     async def unload(self) -> None:
         """See `EngineClient.unload`."""
         request_id = next(self._ids)
@@ -305,6 +320,8 @@ class WorkerClient:
                 | TokenCount(id=request_id)
                 | TokenIds(id=request_id)
                 | BandwidthMeasured(id=request_id)
+                | CachesListed(id=request_id)
+                | CachesForgotten(id=request_id)
                 | Unloaded(id=request_id)
             ):
                 self._resolve(request_id, message)

@@ -15,6 +15,7 @@ import msgspec
 
 from runtime.metrics.bandwidth import MemoryReader
 from runtime.values.generation import GenerateRequest, GenerationEvent
+from runtime.values.kv_cache import KeptCache
 from runtime.values.model import LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
 
@@ -92,6 +93,14 @@ class Engine(Protocol):
 
         It is used on the engine's thread, and only while the engine is not busy.
         """
+        ...
+
+    def kept_caches(self) -> tuple[KeptCache, ...]:
+        """Return the KV caches that are kept in memory for later requests; not those of running ones."""
+        ...
+
+    def forget_caches(self, conversation: str | None) -> None:
+        """Drop the kept KV caches of `conversation`, or all of them, and give up writing them to disk."""
         ...
 
     def unload(self) -> None:

@@ -37,6 +37,7 @@ from runtime.values.generation import (
     TokenChoice,
     TtftParts,
 )
+from runtime.values.kv_cache import CacheOrigin
 from runtime.values.model import LoadedModel
 from runtime.values.sampling import checked
 
@@ -58,6 +59,7 @@ class Generation:
         self.request = request
         self.prompt_tokens = 0
         self.cached_tokens = 0
+        self.cache_origin = CacheOrigin.NONE
         self.ended = False
         self._model = model
         self._memory = memory
@@ -125,9 +127,10 @@ class Generation:
                 "Shorten the prompt, or load the model with a longer context.",
             )
 
-    def cache_restored(self, cached_tokens: int) -> PromptProgress:
-        """Note how many prompt tokens the KV cache already held."""
+    def cache_restored(self, cached_tokens: int, origin: CacheOrigin = CacheOrigin.MEMORY) -> PromptProgress:
+        """Note how many prompt tokens the KV cache already held, and where it was."""
         self.cached_tokens = cached_tokens
+        self.cache_origin = origin if cached_tokens else CacheOrigin.NONE
         self._marks.append(self._clock_ns())
         return self.prefill_progress(cached_tokens)
 
@@ -231,6 +234,7 @@ class Generation:
             memory=self._memory_figures(),
             context_used_tokens=self.prompt_tokens + self.generated_tokens,
             context_limit_tokens=self._model.context_limit_tokens,
+            cache_origin=self.cache_origin,
         )
 
     def _timeline(self) -> PromptTimeline | None:

@@ -33,6 +33,7 @@ from runtime.metrics.bandwidth import MemoryReader
 from runtime.metrics.device import DeviceInfo, read_device
 from runtime.values.errors import EngineUnavailableError
 from runtime.values.generation import Cancelled, GenerateRequest, GenerationEvent
+from runtime.values.kv_cache import KeptCache
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
 
@@ -70,6 +71,7 @@ class LlamaCppEngine:
         self._ready: list[GenerationEvent] = []
         self._selector = selectors.DefaultSelector()
         self._idle_context_tokens = 0
+        self._idle_conversation = ""
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is a GGUF file."""
@@ -163,6 +165,19 @@ class LlamaCppEngine:
             threads=model.plan.decode_threads,
         )
 
+    def kept_caches(self) -> tuple[KeptCache, ...]:
+        """See `Engine.kept_caches`: that of the last request. The server does not tell what else it has."""
+        model = self._loaded()
+        if not self._idle_context_tokens:
+            return ()
+        nbytes = kv_cache_bytes(model.spec, self._idle_context_tokens, model.plan.kv_cache_bits)
+        return (KeptCache(conversation=self._idle_conversation, tokens=self._idle_context_tokens, nbytes=nbytes),)
+
+    def forget_caches(self, conversation: str | None) -> None:
+        """See `Engine.forget_caches`."""
+        if conversation in (None, self._idle_conversation):
+            self._idle_conversation, self._idle_context_tokens = "", 0
+
     def unload(self) -> None:
         """See `Engine.unload`. The embedded server gives back nearly all; the end of the process is sure."""
         for request in [*self._queue, *(running.generation.request for running in self._running)]:
@@ -213,6 +228,7 @@ class LlamaCppEngine:
         running.hang_up()
         self._running.remove(running)
         self._idle_context_tokens = running.context_tokens
+        self._idle_conversation = running.generation.request.conversation
 
 
 def _description(

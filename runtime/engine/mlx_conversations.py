@@ -12,6 +12,7 @@ from typing import NamedTuple, Protocol
 
 from runtime.engine.mlx_cache import MOST_CHECKPOINTS, KvCache
 from runtime.library.fit import MemoryNeed
+from runtime.values.kv_cache import CacheOrigin
 
 NEGLIGIBLE_TOKENS = 32
 """A conversation that would lose no more than this is cut back instead of being copied."""
@@ -22,11 +23,12 @@ MOST_SPARE_BYTES = 8 << 30
 
 
 class Conversation(NamedTuple):
-    """A kept cache and the tokens in it; what is private never leaves memory."""
+    """A kept cache, the tokens in it and whose they are; what is private never leaves memory."""
 
     tokens: tuple[int, ...]
     cache: KvCache
     is_private: bool = False
+    name: str = ""
 
     def usable_for(self, prompt: Sequence[int]) -> int:
         """Return how many tokens of `prompt` need not be evaluated again; never its last one.
@@ -34,6 +36,14 @@ class Conversation(NamedTuple):
         Evaluating that gives the first token of the reply.
         """
         return self.cache.usable(min(common_prefix(self.tokens, prompt), len(prompt) - 1))
+
+
+class Taken(NamedTuple):
+    """A cache for a prompt, how many tokens of the prompt it holds already, and where they were."""
+
+    cache: KvCache
+    cached_tokens: int
+    origin: CacheOrigin
 
 
 class KeptElsewhere(Protocol):
@@ -82,8 +92,8 @@ class WarmConversations:
         """The conversations, the one used last at the end."""
         return tuple(self._kept)
 
-    def take(self, prompt: Sequence[int], *, reuse: bool) -> tuple[KvCache, int]:
-        """Return a cache for `prompt` and how many tokens of the prompt it already holds.
+    def take(self, prompt: Sequence[int], *, reuse: bool) -> Taken:
+        """Return a cache for `prompt`, with what it already holds of it.
 
         Without `reuse` it is an empty one, and what was kept is forgotten: benchmarks want nothing beside them.
         """
@@ -91,21 +101,25 @@ class WarmConversations:
         if not reuse:
             self.clear()
         cache, cached_tokens = self._from_memory(prompt)
+        origin = CacheOrigin.MEMORY if cached_tokens else CacheOrigin.NONE
         self._shrink_to(self._budget_bytes - self._prompt_bytes(len(prompt)), least=0)
         restored = self._elsewhere.restore(prompt, cached_tokens) if reuse and self._elsewhere is not None else None
         if restored is not None and (saved := restored.usable_for(prompt)) > cached_tokens:
-            cache, cached_tokens = restored.cache, saved
+            cache, cached_tokens, origin = restored.cache, saved, CacheOrigin.DISK
             cache.cut_to(saved)
         cache.plan_checkpoints(checkpoint_places(prompt, self._end_token_ids))
         cache.reached(cached_tokens)
-        return cache, cached_tokens
+        return Taken(cache, cached_tokens, origin)
 
-    def keep(self, cache: KvCache, evaluated: Sequence[int], *, is_private: bool = False) -> None:
-        """Keep `cache`, into which `evaluated` went: prompt and generated tokens, of which it may hold fewer."""
+    def keep(self, cache: KvCache, evaluated: Sequence[int], *, is_private: bool = False, name: str = "") -> None:
+        """Keep `cache`, into which `evaluated` went: prompt and generated tokens, of which it may hold fewer.
+
+        `name` is the key of the chat that it is of.
+        """
         cache.settle()
         if not 0 < cache.tokens <= len(evaluated):
             return
-        fresh = Conversation(tuple(evaluated[: cache.tokens]), cache, is_private)
+        fresh = Conversation(tuple(evaluated[: cache.tokens]), cache, is_private, name)
         self._kept = [kept for kept in self._kept if not _covers(fresh, kept)]
         self._kept.append(fresh)
         self._shrink_to(self._budget_bytes, least=1)
@@ -115,6 +129,10 @@ class WarmConversations:
     def clear(self) -> None:
         """Forget all conversations."""
         self._kept = []
+
+    def forget(self, name: str) -> None:
+        """Forget what is kept of the chat with the key `name`."""
+        self._kept = [kept for kept in self._kept if kept.name != name]
 
     def _from_memory(self, prompt: Sequence[int]) -> tuple[KvCache, int]:
         best = max(reversed(self._kept), key=lambda kept: kept.usable_for(prompt), default=None)

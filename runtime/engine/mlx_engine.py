@@ -35,6 +35,7 @@ from runtime.metrics.bandwidth import MemoryReader, choose_buffer_bytes
 from runtime.metrics.device import available_memory_bytes, usable_cores
 from runtime.values.errors import EngineUnavailableError, SettingsError
 from runtime.values.generation import GenerateRequest, GenerationEvent
+from runtime.values.kv_cache import KeptCache
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, ModelFormat
 from runtime.values.prompt import Prompt
 
@@ -139,6 +140,25 @@ class MlxEngine:
         if buffer_bytes is None:
             return None
         return MlxReader(buffer_bytes) if computes_on_gpu() else MlxCpuReader(usable_cores(), buffer_bytes)
+
+    def kept_caches(self) -> tuple[KeptCache, ...]:
+        """See `Engine.kept_caches`."""
+        return tuple(
+            KeptCache(conversation=one.name, tokens=len(one.tokens), nbytes=one.cache.nbytes, is_private=one.is_private)
+            for one in self._loaded().conversations.kept
+        )
+
+    def forget_caches(self, conversation: str | None) -> None:
+        """See `Engine.forget_caches`."""
+        conversations = self._loaded().conversations
+        if self.kv_disk is not None:
+            self.kv_disk.halt()
+        if conversation is None:
+            conversations.clear()
+        else:
+            conversations.forget(conversation)
+        if self.kv_disk is not None and not self.busy():
+            self.kv_disk.write_soon(conversations.kept, ())
 
     def unload(self) -> None:
         """See `Engine.unload`. Only the end of the process is sure to give everything back."""

@@ -35,6 +35,7 @@ class _Waiting(NamedTuple):
     tokens: tuple[int, ...]
     payload: Payload
     saved_ms: float
+    conversation: str
 
 
 class KvDisk:
@@ -75,7 +76,7 @@ class KvDisk:
             self._reader.remove(entry)
             return None
         cache.reached(len(entry.record.tokens))
-        return Conversation(entry.record.tokens, cache)
+        return Conversation(entry.record.tokens, cache, name=entry.record.conversation)
 
     def write_soon(self, conversations: Sequence[Conversation], last: Sequence[GenerationEvent]) -> None:
         """Write what is worth it of the conversations, if nothing is asked for a while after the `last` events."""
@@ -93,6 +94,13 @@ class KvDisk:
         """Stop writing; does not wait."""
         if self._job is not None:
             self._job.stop()
+        self._job = None
+
+    def halt(self) -> None:
+        """Stop writing, and wait until nothing more comes to the disk."""
+        if self._job is not None:
+            self._job.stop()
+            self._job.join()
         self._job = None
 
     def flush(self, limit_s: float = FLUSH_S) -> None:
@@ -118,7 +126,7 @@ class KvDisk:
 
     def _waiting(self, conversation: Conversation) -> _Waiting:
         tokens, cache = conversation.tokens, conversation.cache
-        return _Waiting(tokens, pack(cache.fork(len(tokens))), len(tokens) * self._ms_per_token)
+        return _Waiting(tokens, pack(cache.fork(len(tokens))), len(tokens) * self._ms_per_token, conversation.name)
 
 
 class _WritingJob:
@@ -138,6 +146,10 @@ class _WritingJob:
         self._stopped.set()
         self._begin.set()
 
+    def join(self) -> None:
+        """Wait for the end; it comes with the piece that is being written."""
+        self._thread.join()
+
     def hurry(self, limit_s: float) -> None:
         """Begin now, and wait for the end, at most `limit_s`."""
         self._begin.set()
@@ -154,6 +166,7 @@ class _WritingJob:
                 payload_bytes=one.payload.nbytes,
                 pieces=one.payload.pieces(),
                 saved_ms=one.saved_ms,
+                conversation=one.conversation,
             )
             self._store.write(content, self._stopped.is_set)
         self._waiting.clear()

@@ -99,8 +99,10 @@ class RunningRequest:
     def keep(self, cache: KvCache | None) -> None:
         """Keep its KV cache, if there is any and nothing failed, for the conversation's next turn."""
         if cache is not None and not self._failed:
-            is_private = self.generation.request.is_private
-            self._context.conversations.keep(cache, self._tokens, is_private=is_private)
+            request = self.generation.request
+            self._context.conversations.keep(
+                cache, self._tokens, is_private=request.is_private, name=request.conversation
+            )
         self.cache = None
 
     def fail(self, error: Exception) -> list[GenerationEvent]:
@@ -122,10 +124,9 @@ class RunningRequest:
         prompt = context.model.tokenizer.tokenize(generation.request.prompt)
         generation.tokenized(prompt.token_ids, prompt.rendered)
         self._prompt, self._tokens = prompt.token_ids, list(prompt.token_ids)
-        self.cache, self._read_tokens = context.conversations.take(
-            prompt.token_ids, reuse=generation.request.reuse_cache
-        )
-        return [generation.cache_restored(self._read_tokens)]
+        taken = context.conversations.take(prompt.token_ids, reuse=generation.request.reuse_cache)
+        self.cache, self._read_tokens = taken.cache, taken.cached_tokens
+        return [generation.cache_restored(taken.cached_tokens, taken.origin)]
 
     def _read(self) -> list[GenerationEvent]:
         context, begun, cache = self._context, self._read_tokens, self.cache

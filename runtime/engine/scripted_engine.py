@@ -26,6 +26,7 @@ from runtime.values.generation import (
     TokenChoice,
     TokenLogprob,
 )
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import DecodeReads, KvReads
 from runtime.values.model import Capabilities, EngineName, LoadedModel, LoadOptions, Quantization
 from runtime.values.prompt import ChatPrompt, Prompt, TextPrompt, TokenPrompt
@@ -125,6 +126,7 @@ class ScriptedEngine:
         self._cancelled: set[int] = set()
         self._served = 0
         self._remembered: tuple[int, ...] = ()
+        self._conversation = ""
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is the script."""
@@ -199,6 +201,17 @@ class ScriptedEngine:
         """See `Engine.memory_reader`."""
         return None if self._script.memory_bytes_per_second is None else _ScriptedReader(self._script, self._sleep_s)
 
+    def kept_caches(self) -> tuple[KeptCache, ...]:
+        """See `Engine.kept_caches`: the last prompt, if the script remembers prompts."""
+        tokens = len(self._remembered) if self._script.remembers_prompt else 0
+        nbytes = tokens * self._script.kv_bytes_per_token
+        return (KeptCache(conversation=self._conversation, tokens=tokens, nbytes=nbytes),) if tokens else ()
+
+    def forget_caches(self, conversation: str | None) -> None:
+        """See `Engine.forget_caches`."""
+        if conversation in (None, self._conversation):
+            self._remembered, self._conversation = (), ""
+
     def unload(self) -> None:
         """See `Engine.unload`."""
         self._model = None
@@ -264,6 +277,7 @@ class ScriptedEngine:
         if running.done_tokens < len(running.prompt):
             return [running.generation.prefill_progress(running.done_tokens)]
         self._remembered = running.prompt
+        self._conversation = running.generation.request.conversation
         running.due_ns = self._clock_ns()
         return [running.generation.prefilled()]
 

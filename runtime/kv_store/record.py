@@ -9,7 +9,7 @@ import hashlib
 
 import msgspec
 
-FORM = 1
+FORM = 2
 """Raise it with every change of the record or of what payloads hold: what was kept before is then removed."""
 DIGEST_BYTES = 16
 
@@ -50,6 +50,7 @@ class KvRecord(msgspec.Struct, frozen=True, kw_only=True):
         payload_digest: of its payload; see `checksum`.
         saved_ms: what reading the tokens took, and so what the cache saves.
         created_s: when it was written, in seconds since 1970.
+        conversation: the key of the chat that it was written for; "" where that is not known.
     """
 
     form: int
@@ -60,6 +61,7 @@ class KvRecord(msgspec.Struct, frozen=True, kw_only=True):
     payload_digest: str
     saved_ms: float
     created_s: float
+    conversation: str = ""
 
 
 def encode(record: KvRecord) -> bytes:

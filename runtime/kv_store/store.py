@@ -37,6 +37,7 @@ class KvContent(msgspec.Struct, frozen=True, kw_only=True):
         payload_bytes: size of all pieces together.
         pieces: the payload, piece by piece; contiguous buffers of bytes.
         saved_ms: what reading the tokens takes without it.
+        conversation: the key of the chat that it is of; "" where that is not known.
     """
 
     tokens: tuple[int, ...]
@@ -44,6 +45,7 @@ class KvContent(msgspec.Struct, frozen=True, kw_only=True):
     payload_bytes: int
     pieces: Iterable[Buffer]
     saved_ms: float
+    conversation: str = ""
 
 
 class Interrupted(Exception):  # noqa: N818 - it is no error
@@ -155,6 +157,7 @@ class KvStore:
             payload_digest=digest,
             saved_ms=content.saved_ms,
             created_s=self._clock_s(),
+            conversation=content.conversation,
         )
 
 

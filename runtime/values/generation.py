@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from runtime.values.errors import ErrorReport
+from runtime.values.kv_cache import CacheOrigin, PrefixBreak
 from runtime.values.model import EngineName, Quantization
 from runtime.values.prompt import Prompt
 from runtime.values.sampling import SamplingParams
@@ -35,6 +36,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
         forced_token_id: the first token, whatever the model says; what is reported of it is the model's own
             log-probability. So a text can be scored, token by token.
         is_private: True keeps what is read and written out of files: it stays in memory alone.
+        conversation: a key of the chat that asks, always the same for the same chat; what is kept of it is labelled so.
     """
 
     id: int
@@ -49,6 +51,7 @@ class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
     streams: bool = True
     forced_token_id: int | None = None
     is_private: bool = False
+    conversation: str = ""
 
 
 class StopReason(StrEnum):
@@ -140,6 +143,9 @@ class GenerationStats(msgspec.Struct, frozen=True, kw_only=True):
         memory: what the model took.
         context_used_tokens: prompt and generated tokens in the context.
         context_limit_tokens: length of the context.
+        cache_origin: where the cached tokens came from.
+        prefix_break: where the prompt left what was kept of its conversation; None if it went on from the end of that,
+            or if nothing was kept.
     """
 
     engine: EngineName
@@ -157,6 +163,8 @@ class GenerationStats(msgspec.Struct, frozen=True, kw_only=True):
     memory: MemoryFigures
     context_used_tokens: int
     context_limit_tokens: int
+    cache_origin: CacheOrigin = CacheOrigin.NONE
+    prefix_break: PrefixBreak | None = None
 
 
 class PromptProgress(msgspec.Struct, frozen=True, tag=True):

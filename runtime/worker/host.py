@@ -36,11 +36,15 @@ from runtime.worker.channel import MessageWriter, read_batches
 from runtime.worker.idle_measurement import IdleMeasurement
 from runtime.worker.protocol import (
     PROTOCOL_VERSION,
+    CachesForgotten,
+    CachesListed,
     Cancel,
     CountTokens,
+    ForgetCaches,
     FromWorker,
     Generate,
     Hello,
+    ListCaches,
     Load,
     Loaded,
     LoadProgress,
@@ -158,10 +162,8 @@ class Host:
                 self._answer(message.id, lambda: self._load(message))
             case Generate(request):
                 self._submit(request)
-            case CountTokens(id=request_id, prompt=prompt):
-                self._answer(request_id, lambda: TokenCount(request_id, self._loaded_engine().count_tokens(prompt)))
-            case Tokenize(id=request_id, prompt=prompt):
-                self._answer(request_id, lambda: TokenIds(request_id, self._loaded_engine().tokenize(prompt)))
+            case CountTokens() | Tokenize() | ListCaches() | ForgetCaches():
+                self._answer(message.id, lambda: self._said_at_once(message))
             case MeasureBandwidth(id=request_id):
                 self._measurement.ask(request_id)
             case Cancel(id=request_id):
@@ -184,6 +186,21 @@ class Host:
         except Exception as error:  # noqa: BLE001 - the boundary: a bug must reach the client as one Failed
             answer = Failed(request_id, report_of(_bug(error)))
         self._send(answer)
+
+    def _said_at_once(self, message: CountTokens | Tokenize | ListCaches | ForgetCaches) -> FromWorker:
+        match message:
+            case CountTokens(id=request_id, prompt=prompt):
+                return TokenCount(request_id, self._loaded_engine().count_tokens(prompt))
+            case Tokenize(id=request_id, prompt=prompt):
+                return TokenIds(request_id, self._loaded_engine().tokenize(prompt))
+            case ListCaches(id=request_id):
+                return CachesListed(request_id, self._engine.kept_caches() if self._engine is not None else ())
+            case ForgetCaches(id=request_id, conversation=conversation):
+                if self._engine is not None:
+                    self._engine.forget_caches(conversation)
+                return CachesForgotten(request_id)
+            case _:
+                assert_never(message)
 
     def _load(self, message: Load) -> Loaded:
         self._drop_engine()

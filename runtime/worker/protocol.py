@@ -1,7 +1,8 @@
 """What crosses the pipe: one JSON object a line, in both directions.
 
 Requests carry an id chosen by the client. Each is answered by exactly one terminal message with that id: `Loaded`,
-`TokenCount`, `TokenIds`, `BandwidthMeasured`, `Unloaded`, `Finished`, `Cancelled` or `Failed`.
+`TokenCount`, `TokenIds`, `BandwidthMeasured`, `CachesListed`, `CachesForgotten`, `Unloaded`, `Finished`, `Cancelled` or
+`Failed`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from runtime.values.generation import (
     PromptProgress,
     TextDelta,
 )
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import EngineName, LoadedModel, LoadOptions
 from runtime.values.prompt import Prompt
@@ -65,6 +67,19 @@ class MeasureBandwidth(msgspec.Struct, frozen=True, tag=True):
     id: int
 
 
+class ListCaches(msgspec.Struct, frozen=True, tag=True):
+    """Say which KV caches are kept in memory."""
+
+    id: int
+
+
+class ForgetCaches(msgspec.Struct, frozen=True, tag=True):
+    """Drop the KV caches of a conversation from memory, and do not write them to disk; None means all of them."""
+
+    id: int
+    conversation: str | None
+
+
 class Cancel(msgspec.Struct, frozen=True, tag=True):
     """End the request `id`; unknown or ended ids are ignored."""
 
@@ -81,7 +96,19 @@ class Shutdown(msgspec.Struct, frozen=True, tag=True):
     """End the worker."""
 
 
-ToWorker = Hello | Load | Generate | CountTokens | Tokenize | MeasureBandwidth | Cancel | Unload | Shutdown
+ToWorker = (
+    Hello
+    | Load
+    | Generate
+    | CountTokens
+    | Tokenize
+    | MeasureBandwidth
+    | ListCaches
+    | ForgetCaches
+    | Cancel
+    | Unload
+    | Shutdown
+)
 
 
 class Ready(msgspec.Struct, frozen=True, tag=True):
@@ -126,6 +153,19 @@ class BandwidthMeasured(msgspec.Struct, frozen=True, tag=True):
     bandwidth: MemoryBandwidth | None
 
 
+class CachesListed(msgspec.Struct, frozen=True, tag=True):
+    """The KV caches that are kept in memory."""
+
+    id: int
+    caches: tuple[KeptCache, ...]
+
+
+class CachesForgotten(msgspec.Struct, frozen=True, tag=True):
+    """They are dropped."""
+
+    id: int
+
+
 class Unloaded(msgspec.Struct, frozen=True, tag=True):
     """The model is dropped."""
 
@@ -145,6 +185,8 @@ FromWorker = (
     | TokenCount
     | TokenIds
     | BandwidthMeasured
+    | CachesListed
+    | CachesForgotten
     | Unloaded
     | MemorySample
     | PromptProgress

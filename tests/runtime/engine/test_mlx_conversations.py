@@ -36,7 +36,7 @@ def conversations(budget_bytes: int = 10**9) -> WarmConversations:
 
 def say(warm: WarmConversations, *tokens: int) -> int:
     """Have a conversation read all of `tokens`; return how many of them were cached."""
-    cache, cached_tokens = warm.take((*tokens, 0), reuse=True)
+    cache, cached_tokens, _ = warm.take((*tokens, 0), reuse=True)
     read_on(cache, len(tokens))
     warm.keep(cache, (*tokens, 0))
     return cached_tokens
@@ -62,7 +62,7 @@ def test_uses_what_two_conversations_share_but_for_the_last_token(
     warm.keep(cache, kept + [7] * ahead)
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(kept, prompt, strict=False)))
     expected = min(shared, len(prompt) - 1)
-    taken, cached_tokens = warm.take(prompt, reuse=True)
+    taken, cached_tokens, _ = warm.take(prompt, reuse=True)
     assert cached_tokens == expected == taken.tokens
     assert (taken is cache) == (expected > 0)
 
@@ -79,7 +79,7 @@ def test_finds_where_two_sequences_part(one: list[int], other: list[int], cut: i
 def test_lends_a_cache_to_one_request_only() -> None:
     warm = conversations()
     say(warm, 1, 2, 3)
-    taken, cached_tokens = warm.take([1, 2, 3, 4], reuse=True)
+    taken, cached_tokens, _ = warm.take([1, 2, 3, 4], reuse=True)
     assert cached_tokens == 3
     assert warm.take([1, 2, 3, 4], reuse=True)[1] == 0
     assert warm.nbytes == 0
@@ -156,7 +156,7 @@ def test_what_a_longer_conversation_holds_is_not_kept_twice() -> None:
 def test_begins_afresh_when_told_to() -> None:
     warm = conversations()
     say(warm, 1, 2, 3)
-    taken, cached_tokens = warm.take([1, 2, 3, 4], reuse=False)
+    taken, cached_tokens, _ = warm.take([1, 2, 3, 4], reuse=False)
     assert (taken.tokens, cached_tokens, warm.nbytes) == (0, 0, 0)
 
 
@@ -170,7 +170,7 @@ def test_keeps_a_state_from_where_a_message_ended() -> None:
     state = recurrent_state(1)
     warm = WarmConversations(lambda: cache_of(state), 10**9, lambda _: 0, frozenset({END}))
     prompt = (1, 2, END, 5, 6)
-    cache, _ = warm.take(prompt, reuse=True)
+    cache, _, _ = warm.take(prompt, reuse=True)
     assert cache.next_stop(0, 4) == 3
     for place in (3, 4):
         state[0] = mx.full((1, 1), place)
@@ -178,7 +178,7 @@ def test_keeps_a_state_from_where_a_message_ended() -> None:
     state[0] = mx.full((1, 1), 9)
     warm.keep(cache, (*prompt, 7, 8))
     assert [kept.tokens for kept in warm.kept] == [prompt[:4]]
-    again, cached_tokens = warm.take((1, 2, END, 8, 8), reuse=True)
+    again, cached_tokens, _ = warm.take((1, 2, END, 8, 8), reuse=True)
     assert cached_tokens == 3
     assert state_in(again.layers[0]) == 3
 
@@ -187,7 +187,7 @@ def test_gives_up_checkpoints_that_one_conversation_alone_cannot_afford() -> Non
     state = recurrent_state(1)
     warm = WarmConversations(lambda: cache_of(state), 8, lambda _: 0, frozenset({END}))
     prompt = (1, 2, END, 5, 6)
-    cache, _ = warm.take(prompt, reuse=True)
+    cache, _, _ = warm.take(prompt, reuse=True)
     for place in (3, 4):
         state[0] = mx.full((1, 1), place)
         cache.reached(place)
