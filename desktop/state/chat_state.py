@@ -20,7 +20,7 @@ from desktop.state.storage import Storage
 from runtime.store.exchanges import Exchange
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter
-from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, ReplyEnd
+from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, ReplyEnd, new_uid
 from runtime.values.errors import FirstTokenError, InvalidRequestError, StoreError, report_of
 from runtime.values.generation import GenerateRequest, TextKind
 from runtime.values.model import Quantization
@@ -44,10 +44,12 @@ def _ignore() -> None:
 
 
 def _begin_exchange(
-    chat_id: ChatId | None, parent_id: MessageId | None, text: str, answering: Answering, opened: OpenedStore
+    chat: ChatId | str, parent_id: MessageId | None, text: str, answering: Answering, opened: OpenedStore
 ) -> Exchange:
+    """Store what the user wrote in a chat, or in a new one with the key that is given."""
+    chat_id, uid = (None, chat) if isinstance(chat, str) else (chat, "")
     name, quantization = answering
-    return opened.store.exchanges.begin(chat_id, parent_id, text, model=name, quantization=quantization)
+    return opened.store.exchanges.begin(chat_id, parent_id, text, model=name, quantization=quantization, uid=uid)
 
 
 def _begin_reply(chat_id: ChatId, parent_id: MessageId, answering: Answering, opened: OpenedStore) -> ReplyWriter:
@@ -172,7 +174,7 @@ class ChatState(QObject):
             self._refuse_if_busy()
             with self._replying() as submitted_ns:
                 prompt, chat = self._prompt(parent_id), await self._stored_chat()
-                async with self._asked(prompt, chat, submitted_ns) as early:
+                async with self._asked(prompt, chat, chat.uid, submitted_ns) as early:
                     begin = partial(_begin_reply, chat.id, parent_id, self._answering())
                     await self._answer(chat, await self._storage.run(begin), early)
 
@@ -188,7 +190,7 @@ class ChatState(QObject):
         with self._replying() as submitted_ns:
             message, prompt = self._message(message_id), self._prompt(message_id)
             chat = await self._stored_chat()
-            async with self._asked(prompt, chat, submitted_ns) as early:
+            async with self._asked(prompt, chat, chat.uid, submitted_ns) as early:
                 writer = await self._storage.run(lambda opened: opened.store.replies.resume(message_id))
                 await self._answer(chat, writer, early, after=message)
 
@@ -248,11 +250,10 @@ class ChatState(QObject):
         finally:
             self._set_busy(busy=False)
 
-    def _asked(self, prompt: ChatPrompt, chat: Chat | None, submitted_ns: int) -> EarlyReply:
+    def _asked(self, prompt: ChatPrompt, chat: Chat | None, uid: str, submitted_ns: int) -> EarlyReply:
         sampling = chat.sampling if chat is not None else SamplingParams()
-        return EarlyReply(
-            self._engine, GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=sampling)
-        )
+        request = GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=sampling, conversation=uid)
+        return EarlyReply(self._engine, request)
 
     def _answering(self) -> Answering:
         model = self._engine.model
@@ -264,10 +265,12 @@ class ChatState(QObject):
             chat, prompt = self.chat, with_question(self._prompt(parent_id), text)
             if not self._fits_surely(prompt):
                 await self._unless_stopped(self._check_fits(prompt))
-            async with self._asked(prompt, chat, submitted_ns) as early:
+            uid = chat.uid if chat is not None else new_uid()
+            async with self._asked(prompt, chat, uid, submitted_ns) as early:
                 await self._save_unsaved()
-                chat_id = chat.id if chat is not None else None
-                begin = partial(_begin_exchange, chat_id, parent_id, text, self._answering())
+                begin = partial(
+                    _begin_exchange, chat.id if chat is not None else uid, parent_id, text, self._answering()
+                )
                 exchange = await self._storage.run(begin)
                 if chat is None:
                     self._adopt(exchange.chat)

@@ -13,6 +13,7 @@ from PySide6.QtCore import QObject, Signal
 from runtime.client.base import EngineClient, ModelToLoad, Reply
 from runtime.values.errors import EngineUnavailableError, InternalError, UserFacingError, WorkerLostError
 from runtime.values.generation import GenerateRequest
+from runtime.values.kv_cache import KeptCache
 from runtime.values.memory_reads import MemoryBandwidth
 from runtime.values.model import LoadedModel
 from runtime.values.prompt import Prompt
@@ -173,6 +174,14 @@ class EngineState(QObject):
     async def measure_bandwidth(self) -> MemoryBandwidth | None:
         """Return how fast the model's memory can be read; see `EngineClient.measure_bandwidth`."""
         return await self._client.measure_bandwidth()
+
+    async def kept_caches(self) -> tuple[KeptCache, ...]:
+        """Return what is kept of chats in memory; see `EngineClient.kept_caches`."""
+        return await self._client.kept_caches()
+
+    async def forget_caches(self, conversation: str | None) -> None:
+        """Drop what is kept of a chat in memory, or of all; see `EngineClient.forget_caches`."""
+        await self._client.forget_caches(conversation)
 
     async def close(self) -> None:
         """End the worker."""

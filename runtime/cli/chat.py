@@ -22,6 +22,7 @@ from runtime.client.launch import choose_model, make_supervisor, model_to_load
 from runtime.client.supervisor import Supervisor
 from runtime.config.paths import AppPaths
 from runtime.library.last_used import record_use
+from runtime.values.chat import new_uid
 from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, StoreError, error_from
 from runtime.values.generation import (
     Cancelled,
@@ -119,10 +120,12 @@ class Conversation:
         self._max_tokens = max_tokens
         self._opening = (Message(Role.SYSTEM, system),) if system else ()
         self._messages = self._opening
+        self._key = new_uid()
 
     def clear(self) -> None:
         """Forget what was said; the system prompt stays."""
         self._messages = self._opening
+        self._key = new_uid()
 
     async def ask(self, text: str, terminal: Terminal | None, submitted_ns: int) -> Exchange:
         """Send `text`, show the reply as it streams, and return it; an interrupt stops it and keeps what there is.
@@ -139,6 +142,7 @@ class Conversation:
             submitted_ns=submitted_ns,
             max_tokens=self._max_tokens,
             sampling=self._sampling,
+            conversation=self._key,
         )
         transcript = _Transcript(terminal)
         try:

@@ -9,11 +9,11 @@ import msgspec
 from runtime.store import failures
 from runtime.store.database import Database, Parameters
 from runtime.store.stored_text import storable, title_line
-from runtime.values.chat import Chat, ChatId, ChatSummary
+from runtime.values.chat import Chat, ChatId, ChatSummary, new_uid
 from runtime.values.errors import InvalidRequestError
 from runtime.values.sampling import SamplingParams, checked
 
-SUMMARY_COLUMNS = "chats.id, chats.title, chats.is_pinned, chats.created_unix_ms, chats.updated_unix_ms"
+SUMMARY_COLUMNS = "chats.id, chats.title, chats.is_pinned, chats.created_unix_ms, chats.updated_unix_ms, chats.uid"
 
 
 class SummaryRow(msgspec.Struct, array_like=True, frozen=True):
@@ -24,6 +24,7 @@ class SummaryRow(msgspec.Struct, array_like=True, frozen=True):
     is_pinned: int
     created_unix_ms: int
     updated_unix_ms: int
+    uid: str
 
     def summary(self) -> ChatSummary:
         """Return the row as a value."""
@@ -33,6 +34,7 @@ class SummaryRow(msgspec.Struct, array_like=True, frozen=True):
             is_pinned=bool(self.is_pinned),
             created_unix_ms=self.created_unix_ms,
             updated_unix_ms=self.updated_unix_ms,
+            uid=uid_of(self.uid, self.id, self.created_unix_ms),
         )
 
 
@@ -47,6 +49,7 @@ class _ChatRow(msgspec.Struct, array_like=True, frozen=True):
     sampling: str
     model: str | None
     draft: str
+    uid: str
 
 
 class Chats:
@@ -80,15 +83,19 @@ class Chats:
         system_prompt: str = "",
         sampling: SamplingParams | None = None,
         model: str | None = None,
+        uid: str = "",
     ) -> ChatId:
-        """Do what `create` does, within a transaction, and return the chat's id."""
+        """Do what `create` does, within a transaction, and return the chat's id. `uid` is new if it is not given."""
         now = self._now_unix_ms()
         chosen = checked(sampling or SamplingParams())
         line = title_line(title)
         number = self._database.insert(
             "INSERT INTO chats (title, title_is_automatic, is_pinned, created_unix_ms, updated_unix_ms, model,"
-            " sampling, system_prompt, draft) VALUES (?, ?, 0, ?, ?, ?, ?, ?, '')",
-            (line, int(not line), now, now, _name(model), sampling_json(chosen), storable(system_prompt)),
+            " sampling, system_prompt, draft, uid) VALUES (?, ?, 0, ?, ?, ?, ?, ?, '', ?)",
+            (
+                *(line, int(not line), now, now, _name(model), sampling_json(chosen), storable(system_prompt)),
+                storable(uid) or new_uid(),
+            ),
         )
         return ChatId(number)
 
@@ -101,7 +108,7 @@ class Chats:
         rows = self._database.rows(
             _ChatRow,
             "SELECT id, title, title_is_automatic, is_pinned, created_unix_ms, updated_unix_ms, system_prompt,"
-            " sampling, model, draft FROM chats WHERE id = ? AND deleted_unix_ms IS NULL",
+            " sampling, model, draft, uid FROM chats WHERE id = ? AND deleted_unix_ms IS NULL",
             (chat_id,),
         )
         if not rows:
@@ -193,6 +200,11 @@ class Chats:
                 raise failures.gone(f"chat {chat_id}")
 
 
+def uid_of(stored: str, chat_id: ChatId, created_unix_ms: int) -> str:
+    """Return the key of a chat: what is stored, or for a chat of schema 1 what never changes of it."""
+    return stored or f"{created_unix_ms:x}-{chat_id:x}"
+
+
 def sampling_json(sampling: SamplingParams) -> str:
     """Return sampler settings as the database holds them."""
     return msgspec.json.encode(sampling).decode()
@@ -222,4 +234,5 @@ def _chat(row: _ChatRow) -> Chat:
         sampling=sampling_from(row.sampling),
         model=row.model,
         draft=row.draft,
+        uid=uid_of(row.uid, row.id, row.created_unix_ms),
     )

@@ -43,14 +43,17 @@ class Exchanges:
         *,
         model: str | None,
         quantization: Quantization | None,
+        uid: str = "",
     ) -> Exchange:
         """Add what the user wrote after `parent_id`, and an empty reply; in a new chat where `chat_id` is None.
+
+        `uid` is the key of that new chat.
 
         Raises:
             StoreError: nothing was added, neither a chat nor a message.
         """
         with self._database.transaction():
-            into = self._chats.insert() if chat_id is None else chat_id
+            into = self._chats.insert(uid=uid) if chat_id is None else chat_id
             question = self._messages.insert_user(into, parent_id, text)
             writer = self._replies.insert(into, question, model=model, quantization=quantization)
         return Exchange(chat=self._chats.get(into), path=self._messages.current_path(into), writer=writer)

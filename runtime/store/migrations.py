@@ -9,10 +9,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from runtime.store import migration_0001
+from runtime.store import migration_0001, migration_0002
 from runtime.store.database import APPLICATION_ID
 
-STEPS = (migration_0001.SQL,)
+STEPS = (migration_0001.SQL, migration_0002.SQL)
 LATEST_VERSION = len(STEPS)
 
 

@@ -36,6 +36,7 @@ class _HitRow(msgspec.Struct, array_like=True, frozen=True):
     is_pinned: int
     chat_created_unix_ms: int
     chat_updated_unix_ms: int
+    uid: str
     message_id: MessageId
     role: str
     created_unix_ms: int
@@ -43,7 +44,8 @@ class _HitRow(msgspec.Struct, array_like=True, frozen=True):
 
     def chat(self) -> SummaryRow:
         return SummaryRow(
-            self.chat_id, self.title, self.is_pinned, self.chat_created_unix_ms, self.chat_updated_unix_ms
+            *(self.chat_id, self.title, self.is_pinned),
+            *(self.chat_created_unix_ms, self.chat_updated_unix_ms, self.uid),
         )
 
 

@@ -16,7 +16,7 @@ from runtime.store.opening import Store
 from runtime.store.stored_text import storable, title_line
 from runtime.store.transfer_format import MAX_FILE_BYTES, ChatExport, ExportedChat, ExportedMessage, parsed
 from runtime.store.tree import FIRST_MESSAGES, ChatTree
-from runtime.values.chat import ChatId, MessageId, MessageState
+from runtime.values.chat import ChatId, MessageId, MessageState, new_uid
 
 
 def export_json(store: Store, chat_ids: Sequence[ChatId]) -> bytes:
@@ -108,7 +108,7 @@ def _exported_message(store: Store, row: MessageRow, tree: ChatTree, places: dic
 def _import_chat(store: Store, chat: ExportedChat) -> ChatId:
     number = store.database.insert(
         "INSERT INTO chats (title, title_is_automatic, is_pinned, created_unix_ms, updated_unix_ms, model, sampling,"
-        " system_prompt, draft) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '')",
+        " system_prompt, draft, uid) VALUES (?, ?, ?, ?, ?, ?, ?, ?, '', ?)",
         (
             title_line(chat.title),
             int(chat.title_is_automatic),
@@ -118,6 +118,7 @@ def _import_chat(store: Store, chat: ExportedChat) -> ChatId:
             None if chat.model is None else storable(chat.model),
             sampling_json(chat.sampling),
             storable(chat.system_prompt),
+            new_uid(),
         ),
     )
     chat_id = ChatId(number)

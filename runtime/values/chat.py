@@ -5,6 +5,7 @@ Times are milliseconds since 1970 UTC. Offsets into text count code points, as P
 
 from __future__ import annotations
 
+import os
 from enum import StrEnum
 from typing import NewType
 
@@ -18,6 +19,11 @@ from runtime.values.sampling import SamplingParams
 
 ChatId = NewType("ChatId", int)
 MessageId = NewType("MessageId", int)
+
+
+def new_uid() -> str:
+    """Return a key that no other chat has."""
+    return os.urandom(16).hex()
 
 
 class MessageState(StrEnum):
@@ -42,6 +48,7 @@ class ChatSummary(msgspec.Struct, frozen=True, kw_only=True):
         is_pinned: whether the user pinned it.
         created_unix_ms: when it was made.
         updated_unix_ms: when a message was last added to it or finished.
+        uid: a key that is its own in every database and never changes: what is kept of it elsewhere is labelled so.
     """
 
     id: ChatId
@@ -49,6 +56,7 @@ class ChatSummary(msgspec.Struct, frozen=True, kw_only=True):
     is_pinned: bool
     created_unix_ms: int
     updated_unix_ms: int
+    uid: str
 
 
 class Chat(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,6 +73,7 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
         sampling: how tokens are chosen.
         model: name of the model last chosen for it.
         draft: what stands in the composer, not yet sent.
+        uid: see `ChatSummary`.
     """
 
     id: ChatId
@@ -77,6 +86,7 @@ class Chat(msgspec.Struct, frozen=True, kw_only=True):
     sampling: SamplingParams
     model: str | None
     draft: str
+    uid: str
 
 
 class ChatMessage(msgspec.Struct, frozen=True, kw_only=True):

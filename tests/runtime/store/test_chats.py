@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runtime.store.opening import Store
+from runtime.store.transfer import export_json, import_json
 from runtime.values.errors import InvalidRequestError, StoreError
 from runtime.values.sampling import SamplingParams
 from tests.runtime.store.chat_examples import add_exchange, add_long_chat
@@ -25,6 +26,16 @@ def test_what_is_set_is_read_back(store: Store) -> None:
     assert (changed.title, changed.is_pinned, changed.system_prompt) == ("Two lines", True, "Be \ufffd kind.\ufffd")
     assert changed.sampling == SamplingParams(temperature=0.1, seed=7)
     assert (changed.model, changed.draft, changed.updated_unix_ms) == ("Qwen3", "half a sent", chat.updated_unix_ms)
+
+
+def test_every_chat_has_a_key_of_its_own(store: Store) -> None:
+    asked = store.exchanges.begin(None, None, "question", model=None, quantization=None, uid="mine").chat
+    imported = store.chats.get(import_json(store, export_json(store, [asked.id]))[0])
+    made = store.chats.create()
+    assert asked.uid == "mine"
+    assert len({asked.uid, imported.uid, made.uid}) == 3
+    assert {chat.uid for chat in store.chats.summaries()} == {asked.uid, imported.uid, made.uid}
+    assert {hit.chat.uid for hit in store.search.find("question").messages} == {asked.uid, imported.uid}
 
 
 def test_pinned_chats_come_first_then_the_last_updated(store: Store) -> None:

@@ -63,6 +63,18 @@ def test_a_database_of_schema_1_works_on(store_from_schema_1: Store) -> None:
     assert store.messages.add_user(ChatId(1), MessageId(3), "on").parent_id == 3
 
 
+def test_chats_of_schema_1_have_a_key_of_their_own_that_stays(store_from_schema_1: Store, file: Path) -> None:
+    uids = [chat.uid for chat in store_from_schema_1.chats.summaries()]
+    fresh = store_from_schema_1.chats.create()
+    assert all(uids)
+    assert len({*uids, fresh.uid}) == len(uids) + 1
+    again = open_store(file)
+    kept = {chat.id: chat.uid for chat in again.store.chats.summaries()}
+    assert [kept[ChatId(3)], kept[ChatId(1)], kept[fresh.id]] == [*uids, fresh.uid]
+    assert again.store.chats.get(ChatId(1)).uid == kept[ChatId(1)]
+    again.store.close()
+
+
 def test_steps_that_are_released_do_not_change() -> None:
     assert migration_0001.SQL.strip() in SCHEMA_1
 
