@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
+from runtime.engine.common_prefix import common_prefix
 from runtime.engine.mlx_cache import MOST_CHECKPOINTS, KvCache
 from runtime.library.fit import MemoryNeed
 from runtime.values.kv_cache import CacheOrigin
@@ -17,7 +18,6 @@ from runtime.values.kv_cache import CacheOrigin
 NEGLIGIBLE_TOKENS = 32
 """A conversation that would lose no more than this is cut back instead of being copied."""
 CHECKPOINT_DISTANCE_TOKENS = 256
-COMPARED_AT_ONCE = 512
 SPARE_SHARE = 4
 MOST_SPARE_BYTES = 8 << 30
 
@@ -185,15 +185,6 @@ def checkpoint_places(prompt: Sequence[int], end_token_ids: Collection[int]) -> 
         if not places or places[-1] - place >= CHECKPOINT_DISTANCE_TOKENS:
             places.append(place)
     return tuple(sorted({end, *places[: MOST_CHECKPOINTS - 1]} - {0}))
-
-
-def common_prefix(one: Sequence[int], other: Sequence[int]) -> int:
-    """Return how many tokens two sequences share from the beginning on."""
-    limit = min(len(one), len(other))
-    start = 0
-    while start < limit and one[start : start + COMPARED_AT_ONCE] == other[start : start + COMPARED_AT_ONCE]:
-        start += COMPARED_AT_ONCE
-    return next((place for place in range(start, limit) if one[place] != other[place]), limit)
 
 
 def _covers(fresh: Conversation, kept: Conversation) -> bool:

@@ -1,8 +1,7 @@
 """MLX's KV caches on disk: read where that saves a prompt much, written while nothing else is to be done.
 
-Writing begins some seconds after the last reply, in a thread of its own that only looks at memory which nobody changes,
-and stops between two pieces as soon as a request comes. So no token waits for it. What was stopped is written after
-the next reply, together with what came since.
+The thread that writes only looks at memory which nobody changes, and stops between two pieces as soon as a request
+comes. So no token waits for it.
 """
 
 from __future__ import annotations
@@ -10,32 +9,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from threading import Event, Thread
-from typing import NamedTuple
 
+from runtime.engine.common_prefix import common_prefix
+from runtime.engine.kv_worth import PrefillSpeed, is_covered, most_saving
+from runtime.engine.kv_writer import FLUSH_S, KvWriter
 from runtime.engine.mlx_cache import KvCache
-from runtime.engine.mlx_conversations import Conversation, common_prefix
-from runtime.engine.mlx_kv_payload import Layout, Payload, pack, read_layout, unpack
+from runtime.engine.mlx_conversations import Conversation
+from runtime.engine.mlx_kv_payload import Layout, pack, read_layout, unpack
 from runtime.kv_store.folder import KvEntry, KvFolder
 from runtime.kv_store.model_content import model_key
+from runtime.kv_store.payload import Pieces
 from runtime.kv_store.record import KvScope
 from runtime.kv_store.store import KvContent, KvStore
-from runtime.values.generation import Finished, GenerationEvent
+from runtime.values.generation import GenerationEvent
 from runtime.values.model import KvStoreOptions, LoadedModel, LoadOptions
-
-GAIN_SHARE = 4
-"""A cache on disk must save more than the best one in memory: by this part of the shortest worth writing."""
-COVERED_SHARE = 0.9
-"""A conversation of which so much is on disk is not written again: writing wears the disk."""
-LEAST_RATED_TOKENS = 16
-FLUSH_S = 1.5
-
-
-class _Waiting(NamedTuple):
-    tokens: tuple[int, ...]
-    payload: Payload
-    saved_ms: float
-    conversation: str
 
 
 class KvDisk:
@@ -50,22 +37,19 @@ class KvDisk:
 
     def __init__(self, reader: KvStore, writer: KvStore, new: Callable[[], KvCache], options: KvStoreOptions) -> None:
         self._reader = reader
-        self._writer = writer
+        self._writer = KvWriter(writer, options.idle_s)
         self._new = new
-        self._options = options
-        self._ms_per_token = 1.0
-        self._job: _WritingJob | None = None
+        self._least_tokens = options.least_tokens
+        self._speed = PrefillSpeed()
 
     def restore(self, prompt: Sequence[int], cached_tokens: int) -> Conversation | None:
         """Return the conversation on disk that saves `prompt` most; None if none saves much more than `cached_tokens`.
 
         It is read and checked whole.
         """
-        found = [(saved, entry) for entry in self._reader.entries() if (saved := _saved(entry, prompt))]
-        saved, entry = max(found, key=lambda one: one[0], default=(0, None))
-        if entry is None or saved < cached_tokens + self._options.least_tokens // GAIN_SHARE:
-            return None
-        return self._read(entry)
+        entries = self._reader.entries()
+        entry = most_saving(entries, lambda entry: _saved(entry, prompt), cached_tokens, self._least_tokens)
+        return None if entry is None else self._read(entry)
 
     def _read(self, entry: KvEntry) -> Conversation | None:
         if not self._reader.checked(entry):
@@ -80,96 +64,40 @@ class KvDisk:
 
     def write_soon(self, conversations: Sequence[Conversation], last: Sequence[GenerationEvent]) -> None:
         """Write what is worth it of the conversations, if nothing is asked for a while after the `last` events."""
-        self.pause()
-        self._note_speed(last)
+        self._speed.note(last)
+        self._writer.pause()
         with suppress(ValueError):  # A kind of cache that cannot be written stays in memory.
-            self._write_soon([one for one in reversed(conversations) if self._is_worth_writing(one)])
-
-    def _write_soon(self, conversations: Sequence[Conversation]) -> None:
-        waiting = [self._waiting(one) for one in conversations]
-        if waiting:
-            self._job = _WritingJob(self._writer, waiting, self._options.idle_s)
+            worth = [one for one in reversed(conversations) if self._is_worth_writing(one)]
+            self._writer.write_soon([self._content(one) for one in worth])
 
     def pause(self) -> None:
         """Stop writing; does not wait."""
-        if self._job is not None:
-            self._job.stop()
-        self._job = None
+        self._writer.pause()
 
     def halt(self) -> None:
         """Stop writing, and wait until nothing more comes to the disk."""
-        if self._job is not None:
-            self._job.stop()
-            self._job.join()
-        self._job = None
+        self._writer.halt()
 
     def flush(self, limit_s: float = FLUSH_S) -> None:
         """Write what is waiting now, as far as the time suffices."""
-        if self._job is not None:
-            self._job.hurry(limit_s)
-        self.pause()
-
-    def _note_speed(self, events: Sequence[GenerationEvent]) -> None:
-        """Learn how long prompts take to read."""
-        for event in events:
-            if isinstance(event, Finished) and event.stats.ttft_parts is not None:
-                evaluated = event.stats.prompt_tokens - event.stats.cached_tokens
-                if evaluated >= LEAST_RATED_TOKENS:
-                    self._ms_per_token = event.stats.ttft_parts.prefill_ms / evaluated
+        self._writer.flush(limit_s)
 
     def _is_worth_writing(self, conversation: Conversation) -> bool:
         tokens, cache = conversation.tokens, conversation.cache
-        if conversation.is_private or len(tokens) < self._options.least_tokens or not cache.can_fork:
+        if conversation.is_private or len(tokens) < self._least_tokens or not cache.can_fork:
             return False
-        covered = (common_prefix(entry.record.tokens, tokens) for entry in self._reader.entries())
-        return max(covered, default=0) < COVERED_SHARE * len(tokens)
+        return not is_covered(self._reader.entries(), tokens, len(tokens))
 
-    def _waiting(self, conversation: Conversation) -> _Waiting:
+    def _content(self, conversation: Conversation) -> KvContent:
         tokens, cache = conversation.tokens, conversation.cache
-        return _Waiting(tokens, pack(cache.fork(len(tokens))), len(tokens) * self._ms_per_token, conversation.name)
-
-
-class _WritingJob:
-    """Writes conversations in a thread of its own."""
-
-    def __init__(self, store: KvStore, waiting: list[_Waiting], idle_s: float) -> None:
-        self._store = store
-        self._waiting = waiting
-        self._idle_s = idle_s
-        self._begin = Event()
-        self._stopped = Event()
-        self._thread = Thread(target=self._run, name="kv-writer", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Have it end at the next piece."""
-        self._stopped.set()
-        self._begin.set()
-
-    def join(self) -> None:
-        """Wait for the end; it comes with the piece that is being written."""
-        self._thread.join()
-
-    def hurry(self, limit_s: float) -> None:
-        """Begin now, and wait for the end, at most `limit_s`."""
-        self._begin.set()
-        self._thread.join(limit_s)
-
-    def _run(self) -> None:
-        self._begin.wait(self._idle_s)
-        # Each is let go as soon as it is written: what is held here, the engine has to copy before it changes it.
-        while self._waiting and not self._stopped.is_set():
-            one = self._waiting.pop(0)
-            content = KvContent(
-                tokens=one.tokens,
-                layout=one.payload.layout,
-                payload_bytes=one.payload.nbytes,
-                pieces=one.payload.pieces(),
-                saved_ms=one.saved_ms,
-                conversation=one.conversation,
-            )
-            self._store.write(content, self._stopped.is_set)
-        self._waiting.clear()
+        payload = pack(cache.fork(len(tokens)))
+        return KvContent(
+            tokens=tokens,
+            layout=payload.layout,
+            payload=Pieces(payload.nbytes, payload.pieces()),
+            saved_ms=len(tokens) * self._speed.ms_per_token,
+            conversation=conversation.name,
+        )
 
 
 def _saved(entry: KvEntry, prompt: Sequence[int]) -> int:

@@ -26,6 +26,7 @@ from runtime.config.paths import assets_folder
 from runtime.engine.mlx_cache import KvCache
 from runtime.engine.mlx_kv_payload import pack, read_layout, unpack
 from runtime.kv_store.folder import KvFolder
+from runtime.kv_store.payload import Pieces
 from runtime.kv_store.record import KvScope
 from runtime.kv_store.store import KvContent, KvStore
 from runtime.values.model import KvStoreOptions
@@ -110,8 +111,7 @@ def time_large_cache(kv: Path) -> None:
     content = KvContent(
         tokens=tokens(2, CHAT_TOKENS),
         layout=payload.layout,
-        payload_bytes=payload.nbytes,
-        pieces=payload.pieces(),
+        payload=Pieces(payload.nbytes, payload.pieces()),
         saved_ms=1.0,
     )
     began = perf_counter()

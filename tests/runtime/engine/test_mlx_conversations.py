@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from runtime.engine.common_prefix import common_prefix
 from runtime.engine.mlx_cache import KvCache
 from runtime.engine.mlx_conversations import (
     CHECKPOINT_DISTANCE_TOKENS,
     NEGLIGIBLE_TOKENS,
     WarmConversations,
     checkpoint_places,
-    common_prefix,
     default_kv_budget_bytes,
 )
 from runtime.library.fit import MemoryNeed

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from runtime.kv_store.folder import KvEntry, KvFolder
+from runtime.kv_store.payload import Pieces
 from runtime.kv_store.record import KvScope
 from runtime.kv_store.store import KvContent, KvStore
 
@@ -23,7 +24,7 @@ def content_of(tokens: tuple[int, ...], size: int = 1000, saved_ms: float = 100.
     """Return a cache of these tokens, in pieces of uneven size."""
     payload = payload_of(tokens, size)
     pieces = [payload[start : start + 700_001] for start in range(0, size, 700_001)]
-    return KvContent(tokens=tokens, layout="{}", payload_bytes=size, pieces=pieces, saved_ms=saved_ms)
+    return KvContent(tokens=tokens, layout="{}", payload=Pieces(size, pieces), saved_ms=saved_ms)
 
 
 def store_in(path: Path, scope: KvScope = SCOPE, budget_bytes: int | None = 10**9) -> KvStore:
