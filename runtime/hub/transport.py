@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 import msgspec
 
 from runtime.hub.access import HubAccess
+from runtime.hub.connecting import Connecting
 from runtime.hub.failures import Refusal, refusal_error, retry_after_s, unreachable
 from runtime.hub.remote_file import Identity, RemoteFile
 from runtime.library.defects import shown
@@ -151,6 +152,7 @@ class HubTransport:
         self._tls: ssl.SSLContext | None = None
         self._connections: dict[Origin, HTTPConnection] = {}
         self._live: socket.socket | None = None
+        self._connecting: Connecting | None = None
         self._guard = threading.Lock()
         self._interrupted = False
 
@@ -177,6 +179,8 @@ class HubTransport:
         """Make reads and waits of the other thread fail soon, now and for ever. Any thread."""
         with self._guard:
             self._interrupted = True
+            if self._connecting is not None:
+                self._connecting.give_up()
             _shut(self._live)
 
     def close(self) -> None:
@@ -225,7 +229,7 @@ class HubTransport:
         connection = self._connections.get(origin)
         if connection is None:
             connection = self._made(origin, proxy)
-            connection.connect()
+            self._connect(connection)
             connection.sock.settimeout(self._timeouts.silence_s)
             self._connections[origin] = connection
         with self._guard:
@@ -233,6 +237,18 @@ class HubTransport:
             if self._interrupted:
                 raise ConnectionAbortedError("interrupted")
         return connection
+
+    def _connect(self, connection: HTTPConnection) -> None:
+        attempt = Connecting(connection)
+        with self._guard:
+            if self._interrupted:
+                raise ConnectionAbortedError("interrupted")
+            self._connecting = attempt
+        try:
+            attempt.wait()
+        finally:
+            with self._guard:
+                self._connecting = None
 
     def _made(self, origin: Origin, proxy: str | None) -> HTTPConnection:
         scheme, host, port = origin

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,10 +17,11 @@ from runtime.download.queue import DownloadQueue
 from runtime.download.staging import Staging, partial_downloads
 from runtime.download.status import DownloadState, DownloadStatus
 from runtime.hub.access import HubAccess
-from runtime.hub.transport import HubTransport
+from runtime.hub.transport import HubTransport, Timeouts
 from runtime.values.errors import DownloadError
 from tests.hub.faults import StallAfter, Status
 from tests.hub.hosted import HostedRepo
+from tests.hub.silent import full_server
 from tests.hub.state import HubServer
 from tests.runtime.download.scene import MLX_REPO, WEIGHTS, Scene, has_arrived, plan_for
 
@@ -196,6 +199,36 @@ def test_removing_stops_and_frees_all_that_is_here(
     assert partial_downloads(scene.setup.models) == ()
     assert not (scene.setup.models / plans[0].repo_id).exists()
     assert queue.remove(key) == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses where a queue is full")
+def test_pausing_removing_and_closing_do_not_wait_for_a_server_that_lets_nobody_in(
+    file: Path, setup: DownloadSetup, plans: list[DownloadPlan]
+) -> None:
+    with full_server() as port:
+        nowhere, endless = HubAccess(f"http://127.0.0.1:{port}"), Timeouts(connect_s=10 * PATIENCE_S)
+        queue = DownloadQueue(
+            file,
+            msgspec.structs.replace(setup, new_transport=lambda: HubTransport(nowhere, timeouts=endless)),
+            most_active=3,
+        )
+        queue.start()
+        paused, removed, _ = [queue.add(plan) for plan in plans[:3]]
+        until(queue, all_are(DownloadState.DOWNLOADING))
+
+        queue.pause(paused)
+        until(queue, lambda now: states(now)[0] is DownloadState.PAUSED)
+
+        def remove_and_close() -> None:
+            queue.remove(removed)
+            queue.close()
+
+        rest = threading.Thread(target=remove_and_close, daemon=True)
+        rest.start()
+        rest.join(PATIENCE_S)
+
+    assert not rest.is_alive()
+    assert [one.plan.key for one in queue.statuses()] == [paused, plans[2].key]
 
 
 def test_removing_what_is_done_leaves_the_model(queue: DownloadQueue, scene: Scene) -> None:

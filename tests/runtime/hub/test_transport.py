@@ -5,9 +5,11 @@ from __future__ import annotations
 import shutil
 import ssl
 import subprocess
+import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -26,6 +28,7 @@ from tests.hub.faults import CutAfter, Flip, IgnoreRange, StallAfter, Status
 from tests.hub.forward_proxy import ForwardProxy, running_proxy
 from tests.hub.hosted import HostedFile, HostedRepo
 from tests.hub.server import running_hub
+from tests.hub.silent import full_server, mute_server
 from tests.hub.state import HubServer
 
 REPO = "publisher/model"
@@ -197,6 +200,42 @@ def test_an_interrupt_ends_a_read_that_waits(hub: HubServer, repo: HostedRepo) -
     with pytest.raises(HubUnreachableError):
         patient.open(RemoteFile(REPO, repo.commit, "config.json"))
     patient.close()
+
+
+NO_WAY_IN = pytest.mark.skipif(sys.platform == "win32", reason="Windows refuses where a queue is full")
+
+
+@pytest.mark.parametrize(
+    ("server", "scheme", "proxy"),
+    [
+        pytest.param(full_server, "http", "", id="a server that lets nobody in", marks=NO_WAY_IN),
+        pytest.param(mute_server, "https", "", id="a server that does not encrypt"),
+        pytest.param(mute_server, "https", "http://127.0.0.1:{port}", id="a proxy that does not answer"),
+    ],
+)
+def test_an_interrupt_ends_connecting(
+    server: Callable[[], AbstractContextManager[int]], scheme: str, proxy: str
+) -> None:
+    with server() as port:
+        access = HubAccess(f"{scheme}://127.0.0.1:{port}")
+        connections = HubTransport(access, proxy_for=lambda _: proxy.format(port=port), tls=ssl.create_default_context)
+        threading.Timer(0.2, connections.interrupt).start()
+
+        with pytest.raises(HubUnreachableError) as caught:
+            connections.open(RemoteFile(REPO, "main", "config.json"))
+        connections.close()
+
+    assert "given up" in caught.value.detail
+
+
+def test_a_connection_that_takes_too_long_is_lost() -> None:
+    with mute_server() as port:
+        hasty = HubTransport(HubAccess(f"https://127.0.0.1:{port}"), timeouts=Timeouts(connect_s=0.05))
+
+        with pytest.raises(HubUnreachableError) as caught:
+            hasty.open(RemoteFile(REPO, "main", "config.json"))
+
+    assert "timed out" in caught.value.detail
 
 
 def test_a_part_beyond_the_end_says_that_the_file_is_shorter(transport: HubTransport, repo: HostedRepo) -> None:
