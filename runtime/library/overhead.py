@@ -3,10 +3,10 @@
     overhead = process + tokenizer + activations + attention scores
 
 **Process** is interpreter and inference library, **tokenizer** grows with the vocabulary. **Activations** are what a
-chunk of the prompt takes at the widest point of a block. **Attention scores** are a matrix of heads × chunk × context
-where it is there as a whole: MLX on a CPU, heads of a width that Metal's fused kernel does not know, a quantized KV
-cache. llama.cpp computes attention piece by piece and has a mask of that form alone, for all heads together. All
-constants were measured: see `tests/benchmarks/fit_accuracy.py`.
+chunk of the prompt takes at the widest point of a block; a chunk is never longer than the context. **Attention
+scores** are a matrix of heads × chunk × context where it is there as a whole: MLX on a CPU, heads of a width that
+Metal's fused kernel does not know, a quantized KV cache. llama.cpp computes attention piece by piece and has a mask of
+that form alone, for all heads together. All constants were measured: see `tests/benchmarks/fit_accuracy.py`.
 """
 
 from __future__ import annotations
@@ -48,9 +48,10 @@ USUAL_EVALUATION = Evaluation()
 
 def overhead_bytes(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None, evaluation: Evaluation) -> int:
     """Return what a worker with the model takes besides weights and caches, with a context of `context_tokens`."""
-    activations = evaluation.chunk_tokens * ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0) * _activation_bytes(spec)
-    scores = _scores_bytes(spec, context_tokens, kv_cache_bits, evaluation)
-    return _standing_bytes(spec.format, spec.vocabulary_size) + activations + scores
+    chunk_tokens = min(evaluation.chunk_tokens, context_tokens)
+    activations = chunk_tokens * ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0) * _activation_bytes(spec)
+    scores = chunk_tokens * _scores_token_bytes(spec, context_tokens, kv_cache_bits, evaluation)
+    return _standing_bytes(spec.format, spec.vocabulary_size) + activations + round(scores)
 
 
 def usual_overhead_bytes(hidden_size: int, vocabulary_size: int) -> int:
@@ -68,17 +69,16 @@ def _activation_bytes(spec: ModelSpec) -> int:
     return spec.kv_element_bytes if spec.format is ModelFormat.MLX else FLOAT_BYTES
 
 
-def _scores_bytes(spec: ModelSpec, context_tokens: int, bits: int | None, evaluation: Evaluation) -> int:
-    """Return what the attention scores of one chunk take in one layer, or the mask where there are no scores."""
+def _scores_token_bytes(spec: ModelSpec, context_tokens: int, bits: int | None, evaluation: Evaluation) -> float:
+    """Return what one token's attention scores take in one layer, or its row of the mask where there are no scores."""
     if spec.format is not ModelFormat.MLX:
-        return evaluation.chunk_tokens * context_tokens * FLOAT_BYTES
+        return context_tokens * FLOAT_BYTES
     widths = {(layers.key_dim, layers.value_dim) for layers in spec.kv_layers}
     is_fused = evaluation.fuses_attention and bits is None and all(k == v and k in FUSED_HEAD_DIMS for k, v in widths)
     if is_fused or not widths:
         return 0
     reach = max(_reach(layers, context_tokens, evaluation) for layers in spec.kv_layers)
-    scores = evaluation.chunk_tokens * reach * (spec.attention_heads or 0)
-    return round(scores * _activation_bytes(spec) * SCORE_COPIES)
+    return reach * (spec.attention_heads or 0) * _activation_bytes(spec) * SCORE_COPIES
 
 
 def _reach(layers: KvLayers, context_tokens: int, evaluation: Evaluation) -> int:

@@ -257,6 +257,17 @@ def test_attention_that_is_not_fused_has_all_its_scores_at_once(
     assert memory_need(SPEC, 1024).overhead_bytes == memory_need(SPEC, 2048).overhead_bytes
 
 
+@pytest.mark.parametrize("spec", [SPEC, GGUF])
+@pytest.mark.parametrize("fuses_attention", [True, False])
+@given(tokens=st.integers(1, 2048))
+def test_no_chunk_is_longer_than_the_context(spec: ModelSpec, fuses_attention: bool, tokens: int) -> None:
+    as_wide, wider = (
+        memory_need(spec, tokens, evaluation=Evaluation(chunk, fuses_attention)) for chunk in (tokens, tokens + 512)
+    )
+
+    assert wider == as_wide
+
+
 def test_wider_chunks_and_larger_vocabularies_take_more() -> None:
     usual = memory_need(SPEC, 4096).overhead_bytes
 
