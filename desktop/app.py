@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 import qasync
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
 
 FRAME_S = 1 / 60
 BACKGROUND_THREADS = 4
+PICKER = "desktop.library.model_picker"
 
 
 class Desktop:
@@ -133,7 +135,7 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
         settings=settings,
         engine=engine,
         installed=InstalledState(lambda: list_models(paths, read_settings(paths.config_file))),
-        library=LibraryStart(make_library, paths.data, paths.models),
+        library=LibraryStart(make_library, lambda: import_module(PICKER), paths.data, paths.models),
         bench=BenchStart(make_bench),
         chats=ChatListState(storage),
         chat=ChatState(storage, engine, metrics),

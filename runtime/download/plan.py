@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from pathlib import PurePosixPath
 
@@ -80,6 +79,8 @@ class DownloadPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def key(self) -> str:
         """A name for this download that is a file's name, too: the same for the same form of the same model."""
+        import hashlib  # noqa: PLC0415 - loads a library of three megabytes, for nothing where there are no downloads
+
         name = f"{self.repo_id} {self.title} {self.files[0].target if self.format is ModelFormat.GGUF else ''}"
         digest = hashlib.sha256(name.encode()).hexdigest()[:10]
         return f"{re.sub(r'[^A-Za-z0-9._]+', '-', self.repo_id)[:80].strip('-.')}-{digest}"

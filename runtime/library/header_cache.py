@@ -6,7 +6,6 @@ or that another version of the app wrote, is empty, and one that cannot be writt
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -111,6 +110,8 @@ def _read(file: Path) -> Mapping[str, _Entry]:
 
 
 def _stamp(files: Sequence[ScannedFile]) -> str:
+    import hashlib  # noqa: PLC0415 - loads a library of three megabytes: once models are listed, not with the picker
+
     parts = repr([(file.name, file.size_bytes, file.modified_ns) for file in files])
     return hashlib.blake2b(parts.encode("utf-8", "surrogatepass"), digest_size=12).hexdigest()
 

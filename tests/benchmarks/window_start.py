@@ -2,8 +2,8 @@
 
 Every round opens both, one after the other. The first paint counts once it is on the screen: when the event loop is
 back from painting. The app paints its window before it fills it; when everything is in it is reported, too. Memory is
-that of the window's process alone, after the demo model is loaded and everything is quiet; the model's worker is not in
-it. Python's byte code is compiled before, as it is where the app is installed.
+that of the window's process alone, after the demo model is loaded, the picker's code is imported and everything is
+quiet; the model's worker is not in it. Python's byte code is compiled before, as it is where the app is installed.
 
     QT_QPA_PLATFORM=offscreen uv run python -m tests.benchmarks.window_start --rounds 15
 """
@@ -149,7 +149,7 @@ def parsed() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--settle", type=float, default=2.0, help="seconds from the first paint to the look at memory")
+    parser.add_argument("--settle", type=float, default=5.0, help="seconds from the first paint to the look at memory")
     parser.add_argument(
         "--rest", type=float, default=12.0, help="seconds until the caret stands still, for the idle round"
     )

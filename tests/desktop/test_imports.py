@@ -10,6 +10,7 @@ from pathlib import Path
 HEAVY = (
     "numpy",
     "ssl",
+    "_hashlib",
     "statistics",
     "pygments",
     "markdown_it",
@@ -49,17 +50,30 @@ def test_the_window_is_on_the_screen_before_what_serves_it_is_imported(app_home:
     assert run(script, app_home) == "[]"
 
 
-def test_nothing_heavy_is_imported_to_fill_the_window(app_home: Path) -> None:
-    filled = f"""{OPENED}
+FILLED = f"""{OPENED}
 import_asyncio()
 import asyncio, qasync
 from desktop.app import Desktop
 loop = qasync.QEventLoop(first_paint.looks.application)
 asyncio.set_event_loop(loop)
 desktop = Desktop(first_paint, loop, paths)
+"""
+
+
+def test_nothing_heavy_is_imported_to_fill_the_window(app_home: Path) -> None:
+    assert run(f"{FILLED}\nprint({MODULES})", app_home) == "[]"
+
+
+def test_the_picker_is_imported_once_the_start_is_over_and_nothing_heavy_with_it(app_home: Path) -> None:
+    prepared = f"""{FILLED}
+PICKER = "desktop.library.model_picker"
+assert PICKER not in sys.modules
+with loop:
+    loop.run_until_complete(desktop.states.library.prepare(settled_s=0))
+assert PICKER in sys.modules
 print({MODULES})
 """
-    assert run(filled, app_home) == "[]"
+    assert run(prepared, app_home) == "[]"
 
 
 def test_tls_is_there_for_whoever_asks_for_it(app_home: Path) -> None:
