@@ -47,7 +47,7 @@ from desktop.state.usage_state import UsageState
 from desktop.tasks import Tasks
 from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
-from runtime.client.launch import choose_instead, choose_model, make_supervisor, model_to_load
+from runtime.client.launch import choose_instead, choose_model, make_supervisor, model_to_load, remembered_options
 from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.library.installed import list_models
@@ -110,7 +110,7 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
 
     def choose(name: str) -> ModelToLoad:
         model, settings = choose_model(name, None, paths)
-        return model_to_load(model, settings, kv_caches=paths.kv_caches)
+        return model_to_load(model, settings, remembered_options(model, settings), paths.kv_caches)
 
     def make_library() -> LibraryStates:
         from desktop.state.library_states import make_library_states  # noqa: PLC0415 - most days nobody looks for models

@@ -11,12 +11,13 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.state.chat_prompt import least_tokens, most_tokens, prompt_through, too_long, with_question
+from desktop.state.chat_prompt import prompt_through, too_long, with_question
 from desktop.state.early_reply import EarlyReply
 from desktop.state.engine_state import EngineState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.reply_run import ReplyRun
 from desktop.state.storage import Storage
+from runtime.client.token_bounds import least_tokens, most_tokens
 from runtime.store.exchanges import Exchange
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter

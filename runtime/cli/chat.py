@@ -8,39 +8,26 @@ import signal
 import sys
 from pathlib import Path
 from time import perf_counter_ns
-from typing import assert_never
 
-import msgspec
-
-from runtime.cli.chat_options import sampling_from
+from runtime.cli.chat_options import load_options_from, sampling_from
+from runtime.cli.conversation import Conversation, Exchange
 from runtime.cli.failure import failure_text, log_failure
 from runtime.cli.figures import figures_lines, reply_record
 from runtime.cli.streams import checked_text, read_prompt, write_json
 from runtime.cli.terminal import Terminal
-from runtime.client.base import Reply
-from runtime.client.launch import choose_model, make_supervisor, model_to_load
-from runtime.client.supervisor import Supervisor
+from runtime.client.launch import choose_model, make_supervisor, model_to_load, remembered_options
 from runtime.config.paths import AppPaths
 from runtime.library.last_used import record_use
-from runtime.values.chat import new_uid
-from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, StoreError, error_from
-from runtime.values.generation import (
-    Cancelled,
-    Failed,
-    Finished,
-    GenerateRequest,
-    GenerationStats,
-    PromptProgress,
-    StopReason,
-    TextDelta,
-    TextKind,
-)
-from runtime.values.model import LoadedModel, LoadOptions
-from runtime.values.prompt import ChatPrompt, Message, Role
-from runtime.values.sampling import SamplingParams, checked
+from runtime.values.context_end import ContextEnd
+from runtime.values.errors import FirstTokenError, InvalidRequestError, OutputError, StoreError
+from runtime.values.generation import StopReason
+from runtime.values.sampling import checked
 
 PROMPT_SIGN = "> "
-HELP = "/clear forgets the conversation, /help shows this, /exit or Ctrl+D leaves; Ctrl+C stops a reply."
+HELP = (
+    "/clear forgets the conversation, /continue goes on with a reply that ended early, /help shows this,"
+    " /exit or Ctrl+D leaves; Ctrl+C stops a reply."
+)
 EXIT_INTERRUPTED = 130
 STOPPED_EARLY = {
     StopReason.LENGTH: "The answer ends here because of --max-tokens.",
@@ -58,8 +45,9 @@ def run_chat(options: argparse.Namespace, paths: AppPaths) -> int:
     question = None if options.prompt is None and not options.json else checked_question(question_of(options))
     model, settings = choose_model(options.model, options.engine, paths)
     kv_caches = None if options.incognito else paths.kv_caches
-    load = model_to_load(model, settings, LoadOptions(context_tokens=options.context), kv_caches)
-    conversation = Conversation(make_supervisor(), sampling, system, options.max_tokens)
+    load = model_to_load(model, settings, load_options_from(options, remembered_options(model, settings)), kv_caches)
+    at_context_end = ContextEnd(options.at_context_end or settings.at_context_end)
+    conversation = Conversation(make_supervisor(), sampling, system, options.max_tokens, at_context_end)
     submitted_ns = perf_counter_ns()  # Loading belongs to what the user of a single answer waits for.
     with asyncio.Runner() as runner:
         try:
@@ -99,106 +87,6 @@ def checked_question(text: str) -> str:
     if not text.strip():
         raise InvalidRequestError("The message is empty.", "Write something first.")
     return checked_text(text, "The message")
-
-
-class Exchange(msgspec.Struct, frozen=True):
-    """A reply that has ended, and how."""
-
-    text: str
-    reasoning: str
-    stop_reason: StopReason
-    stats: GenerationStats | None
-
-
-class Conversation:
-    """The messages so far and the client that answers them."""
-
-    def __init__(self, client: Supervisor, sampling: SamplingParams, system: str, max_tokens: int | None) -> None:
-        self.client = client
-        self.model: LoadedModel | None = None
-        self._sampling = sampling
-        self._max_tokens = max_tokens
-        self._opening = (Message(Role.SYSTEM, system),) if system else ()
-        self._messages = self._opening
-        self._key = new_uid()
-
-    def clear(self) -> None:
-        """Forget what was said; the system prompt stays."""
-        self._messages = self._opening
-        self._key = new_uid()
-
-    async def ask(self, text: str, terminal: Terminal | None, submitted_ns: int) -> Exchange:
-        """Send `text`, show the reply as it streams, and return it; an interrupt stops it and keeps what there is.
-
-        A question whose reply was stopped before its first word is not part of the conversation.
-
-        Raises:
-            UserFacingError: the reply failed. The question is then not part of the conversation.
-        """
-        messages = (*self._messages, Message(Role.USER, text))
-        request = GenerateRequest(
-            id=0,
-            prompt=ChatPrompt(messages),
-            submitted_ns=submitted_ns,
-            max_tokens=self._max_tokens,
-            sampling=self._sampling,
-            conversation=self._key,
-        )
-        transcript = _Transcript(terminal)
-        try:
-            reply = await self.client.generate(request)
-        except asyncio.CancelledError:  # Ctrl+C while a lost worker was being replaced: there is no reply to stop.
-            return transcript.exchange(StopReason.CANCELLED, None)
-        exchange = await _follow(reply, transcript)
-        if exchange.text or exchange.stop_reason is not StopReason.CANCELLED:
-            self._messages = (*messages, Message(Role.ASSISTANT, exchange.text))
-        return exchange
-
-
-async def _follow(reply: Reply, transcript: _Transcript) -> Exchange:
-    try:
-        return await transcript.read(reply)
-    except asyncio.CancelledError:  # Ctrl+C: stop the reply, then go on reading to its end.
-        reply.cancel()
-        return await transcript.read(reply)
-
-
-class _Transcript:
-    """Collects a reply's text and shows it."""
-
-    def __init__(self, terminal: Terminal | None) -> None:
-        self._terminal = terminal
-        self._texts: dict[TextKind, list[str]] = {TextKind.ANSWER: [], TextKind.REASONING: []}
-
-    async def read(self, reply: Reply) -> Exchange:
-        async for event in reply:
-            match event:
-                case PromptProgress():
-                    pass  # A terminal shows the wait as it is.
-                case TextDelta():
-                    self._show(event)
-                case Finished(stop_reason=reason, stats=stats):
-                    return self.exchange(reason, stats)
-                case Cancelled(stats=stats):
-                    return self.exchange(StopReason.CANCELLED, stats)
-                case Failed(error=report):
-                    raise error_from(report)
-                case _:
-                    assert_never(event)
-        raise AssertionError("unreachable: a reply ends in a terminal event")
-
-    def _show(self, delta: TextDelta) -> None:
-        self._texts[delta.kind].append(delta.text)
-        if self._terminal is None:
-            return
-        if delta.kind is TextKind.ANSWER:
-            self._terminal.answer(delta.text)
-        else:
-            self._terminal.reasoning(delta.text)
-
-    def exchange(self, reason: StopReason, stats: GenerationStats | None) -> Exchange:
-        """Return what there is of the reply, ended for `reason`."""
-        return Exchange("".join(self._texts[TextKind.ANSWER]), "".join(self._texts[TextKind.REASONING]), reason, stats)
 
 
 def answer_once(
@@ -241,21 +129,29 @@ def converse(runner: asyncio.Runner, conversation: Conversation, terminal: Termi
             case "/clear":
                 conversation.clear()
                 terminal.note("The conversation is forgotten.")
+            case "/continue":
+                _turn(runner, conversation, None, terminal)
             case _:
                 _turn(runner, conversation, line, terminal)
     return 0
 
 
-def _turn(runner: asyncio.Runner, conversation: Conversation, text: str, terminal: Terminal) -> None:
+def _turn(runner: asyncio.Runner, conversation: Conversation, text: str | None, terminal: Terminal) -> None:
+    """Answer `text`, or go on with the last reply where it is None; then say how full the context is."""
+    submitted_ns = perf_counter_ns()
     try:
-        exchange = runner.run(conversation.ask(checked_question(text), terminal, perf_counter_ns()))
+        if text is None:
+            exchange = runner.run(conversation.go_on(terminal, submitted_ns))
+        else:
+            exchange = runner.run(conversation.ask(checked_question(text), terminal, submitted_ns))
+        _show_end(exchange, terminal)
+        if text_before_next := runner.run(conversation.outlook()):
+            terminal.note(text_before_next)
     except OutputError:
         raise
     except FirstTokenError as error:  # The conversation goes on: say what happened where it happened.
         log_failure(error)
         terminal.note(failure_text(error))
-        return
-    _show_end(exchange, terminal)
 
 
 def _read_line() -> str | None:

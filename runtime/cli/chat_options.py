@@ -7,11 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from runtime.config.paths import AppPaths
+from runtime.values.context_end import ContextEnd
+from runtime.values.model import LoadOptions
 from runtime.values.sampling import SamplingParams
 
 if TYPE_CHECKING:
     from runtime.cli.parser import Commands
 
+KV_CACHE_CHOICES = {"none": None, "8": 8, "4": 4}
 DESCRIPTION = """\
 Ask a model on this machine. With PROMPT, or text through a pipe after "-", one answer; without, a conversation.
 The answer goes to stdout as it is generated; its figures (TTFT, tokens per second, memory, context) to stderr.
@@ -22,7 +25,8 @@ examples:
   first-token chat --model ~/models/some-model.gguf --system "Be brief." --max-tokens 100 "What is prefill?"
   first-token chat --json --temperature 0 - < question.txt
 
-In a conversation: /clear forgets it, /exit or Ctrl+D leaves, Ctrl+C stops a reply.
+In a conversation: /clear forgets it, /continue goes on with a reply that ended early, /exit or Ctrl+D leaves, Ctrl+C
+stops a reply.
 """
 
 
@@ -35,7 +39,11 @@ def add_chat_parser(commands: Commands, run: Callable[[argparse.Namespace, AppPa
         "--incognito", action="store_true", help="keep no KV cache of it on disk, and read none from there"
     )
     parser.set_defaults(run=run)
+    _add_model_options(parser)
+    _add_answer_options(parser)
 
+
+def _add_model_options(parser: argparse.ArgumentParser) -> None:
     model = parser.add_argument_group("model")
     model.add_argument(
         "--model",
@@ -49,9 +57,26 @@ def add_chat_parser(commands: Commands, run: Callable[[argparse.Namespace, AppPa
         help="auto (default): MLX on Apple Silicon, else llama.cpp; GGUF files always llama.cpp",
     )
     model.add_argument(
-        "--context", type=int, metavar="N", help="context length in tokens (default: what the memory bears)"
+        "--context",
+        type=int,
+        metavar="N",
+        help="context length in tokens (default: the one chosen in the settings, else what the memory bears)",
+    )
+    model.add_argument(
+        "--kv-cache-bits",
+        choices=tuple(KV_CACHE_CHOICES),
+        metavar="B",
+        help="none, 8 or 4: quantize the KV cache, which takes less memory (default: the settings', else none)",
+    )
+    model.add_argument(
+        "--at-context-end",
+        choices=tuple(ContextEnd),
+        help="in a conversation that fills the context: stop, or drop-oldest, which sends the model the newest"
+        " exchanges and the system prompt (default: the settings', else stop)",
     )
 
+
+def _add_answer_options(parser: argparse.ArgumentParser) -> None:
     answer = parser.add_argument_group("answer")
     answer.add_argument("--system", metavar="S", help="system prompt: who the model is to be")
     answer.add_argument(
@@ -92,4 +117,13 @@ def sampling_from(options: argparse.Namespace) -> SamplingParams:
         top_k=options.top_k,
         min_p=options.min_p,
         seed=options.seed,
+    )
+
+
+def load_options_from(options: argparse.Namespace, remembered: LoadOptions) -> LoadOptions:
+    """Return how to load the model: as the options say, and where they say nothing as it was `remembered`."""
+    bits = options.kv_cache_bits
+    return LoadOptions(
+        context_tokens=options.context if options.context is not None else remembered.context_tokens,
+        kv_cache_bits=remembered.kv_cache_bits if bits is None else KV_CACHE_CHOICES[bits],
     )

@@ -14,7 +14,7 @@ from runtime.client.base import ModelToLoad
 from runtime.client.supervisor import Supervisor
 from runtime.client.worker_client import WorkerClient
 from runtime.config.paths import AppPaths, process_environment
-from runtime.config.settings import Settings, read_settings
+from runtime.config.settings import ModelSettings, Settings, read_settings
 from runtime.library.local import ResolvedModel, engine_platform, resolve_model
 from runtime.metrics.device import read_device
 from runtime.values.generation import MemoryFigures
@@ -63,7 +63,13 @@ def choose_instead(model: ModelToLoad, paths: AppPaths) -> ModelToLoad | None:
     if model.engine is not EngineName.MLX or not model.options.is_demo:
         return None
     found, settings = choose_model(model.options.model_name, EngineName.LLAMACPP.value, paths)
-    return model_to_load(found, settings)
+    return model_to_load(found, settings, remembered_options(found, settings))
+
+
+def remembered_options(model: ResolvedModel, settings: Settings) -> LoadOptions:
+    """Return the options that were chosen for `model` and remembered."""
+    chosen = settings.model_settings.get(str(model.path), ModelSettings())
+    return LoadOptions(context_tokens=chosen.context_tokens, kv_cache_bits=chosen.kv_cache_bits)
 
 
 def model_to_load(

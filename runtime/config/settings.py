@@ -12,12 +12,26 @@ from pathlib import Path
 import msgspec
 
 from runtime.config.atomic_file import replace_file
+from runtime.values.context_end import ContextEnd
 from runtime.values.errors import SettingsError
 from runtime.values.model import EngineName
 
 SCHEMA_VERSION = 1
 MAX_FILE_BYTES = 1_000_000
 MAX_THREADS = 1024
+KV_CACHE_BITS = (4, 8)
+
+
+class ModelSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """What the user chose for one model.
+
+    Attributes:
+        context_tokens: length of its context; None takes what suits the model and the memory.
+        kv_cache_bits: 4 or 8 quantizes its KV cache; None keeps it at 16 bits or above.
+    """
+
+    context_tokens: int | None = None
+    kv_cache_bits: int | None = None
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +49,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         keep_kv_caches: whether KV caches are kept on disk, so that chats go on at once after a restart.
         kv_disk_bytes: what they may take on disk; None takes a tenth of what is free, at most 10 GB.
         kv_memory_bytes: what chats kept warm may take in memory; None measures.
+        at_context_end: what happens when a conversation fills the context.
+        model_settings: what was chosen for models, by their paths.
         unknown: keys of the file that this version does not know, with their JSON text.
     """
 
@@ -49,6 +65,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     keep_kv_caches: bool = True
     kv_disk_bytes: int | None = None
     kv_memory_bytes: int | None = None
+    at_context_end: ContextEnd = ContextEnd.STOP
+    model_settings: Mapping[str, ModelSettings] = {}
     unknown: Mapping[str, msgspec.Raw] = {}
 
 
@@ -126,7 +144,16 @@ def _checked(settings: Settings, file: Path) -> Settings:
         value = getattr(settings, name)
         if value is not None and value < 0:
             raise _broken(file, f"{name} is {value}; it must be 0 or more, or null")
+    for path, model in settings.model_settings.items():
+        _check_model(path, model, file)
     return settings
+
+
+def _check_model(path: str, model: ModelSettings, file: Path) -> None:
+    if model.context_tokens is not None and model.context_tokens < 1:
+        raise _broken(file, f"context_tokens of {path} is {model.context_tokens}; it must be 1 or more, or null")
+    if model.kv_cache_bits is not None and model.kv_cache_bits not in KV_CACHE_BITS:
+        raise _broken(file, f"kv_cache_bits of {path} is {model.kv_cache_bits}; it must be 4 or 8, or null")
 
 
 def _broken(file: Path, reason: str) -> SettingsError:

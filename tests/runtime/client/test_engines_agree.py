@@ -5,23 +5,19 @@ Both get them as 32-bit floats, so that only the order of additions differs.
 
 from __future__ import annotations
 
-import json
-import shutil
 from pathlib import Path
 from time import perf_counter_ns
 
-import mlx.core as mx
 import pytest
-from export_gguf import GgufType, convert, read_weights
 
 from runtime.values.generation import Finished, GenerateRequest, StopReason, TextDelta
 from runtime.values.model import EngineName
 from runtime.values.prompt import ChatPrompt, Message, Role
 from runtime.values.sampling import GREEDY
+from tests.runtime.client.plain_demo import write_plain_demo
 from tests.runtime.client.real_models import model_at
 from tests.runtime.client.scripted_worker import worker
 
-DEMO_MODEL = Path(__file__).resolve().parents[3] / "assets" / "demo-model"
 QUESTIONS = (
     "What is the time to first token?",
     "What is prefill?",
@@ -37,20 +33,7 @@ QUESTIONS = (
 @pytest.fixture(scope="module")
 def plain_demo(tmp_path_factory: pytest.TempPathFactory) -> dict[EngineName, Path]:
     """The demo model's INT8 weights as 32-bit floats, for each engine."""
-    folder = tmp_path_factory.mktemp("demo-f32")
-    mlx_folder, gguf_file = folder / "mlx", folder / "demo.gguf"
-    source = DEMO_MODEL / "mlx-int8"
-    shutil.copytree(source, mlx_folder, ignore=shutil.ignore_patterns("*.safetensors*"))
-    weights = {name: mx.array(weight) for name, weight in read_weights(source).items()}
-    mx.save_safetensors(str(mlx_folder / "model.safetensors"), weights, {"format": "mlx"})
-    config_file = mlx_folder / "config.json"
-    config = json.loads(config_file.read_text(encoding="utf-8"))
-    config_file.write_text(
-        json.dumps({key: value for key, value in config.items() if not key.startswith("quantization")}),
-        encoding="utf-8",
-    )
-    convert(mlx_folder, gguf_file, GgufType.F32)
-    return {EngineName.MLX: mlx_folder, EngineName.LLAMACPP: gguf_file}
+    return write_plain_demo(tmp_path_factory.mktemp("demo-f32"))
 
 
 async def answers(path: Path, engine: EngineName) -> list[tuple[str, int, StopReason]]:

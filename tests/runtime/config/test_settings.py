@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.config.settings import SCHEMA_VERSION, Settings, read_settings, write_settings
+from runtime.config.settings import SCHEMA_VERSION, ModelSettings, Settings, read_settings, write_settings
+from runtime.values.context_end import ContextEnd
 from runtime.values.errors import SettingsError
 from runtime.values.model import EngineName
 
@@ -19,6 +20,8 @@ CHOSEN = Settings(
     models_folders=("/models", "/more models"),
     threads=4,
     engine=EngineName.LLAMACPP,
+    at_context_end=ContextEnd.DROP_OLDEST,
+    model_settings={"/models/one.gguf": ModelSettings(context_tokens=8192, kv_cache_bits=8)},
 )
 
 BROKEN = {
@@ -28,6 +31,9 @@ BROKEN = {
     "wrong type": b'{"threads": "four"}',
     "unknown engine": b'{"engine": "warp"}',
     "threads out of range": b'{"threads": 0}',
+    "unknown end of the context": b'{"at_context_end": "wrap"}',
+    "context of a model out of range": b'{"model_settings": {"/m": {"context_tokens": 0}}}',
+    "bits of a model out of range": b'{"model_settings": {"/m": {"kv_cache_bits": 5}}}',
     "budget out of range": b'{"kv_disk_bytes": -1}',
     "threads far out of range": b'{"threads": 100000}',
     "version is text": b'{"schema_version": "1"}',
