@@ -37,7 +37,7 @@ from runtime.values.generation import (
     TokenChoice,
     TtftParts,
 )
-from runtime.values.kv_cache import CacheOrigin
+from runtime.values.kv_cache import CacheOrigin, PrefixBreak
 from runtime.values.model import LoadedModel
 from runtime.values.sampling import checked
 
@@ -47,6 +47,9 @@ class Generation:
 
     Call order: `started`, `tokenized`, `cache_restored`, (`prefill_progress` or `waited`)*, `prefilled`, `token`*, then
     exactly one of `finished`, `cancelled`, `failed`. `cancelled` and `failed` may come at any point.
+
+    Attributes:
+        find_break: says where the prompt left what was kept of its conversation; called once, at the end of the reply.
     """
 
     def __init__(
@@ -60,6 +63,7 @@ class Generation:
         self.prompt_tokens = 0
         self.cached_tokens = 0
         self.cache_origin = CacheOrigin.NONE
+        self.find_break: Callable[[], PrefixBreak | None] = lambda: None
         self.ended = False
         self._model = model
         self._memory = memory
@@ -235,6 +239,7 @@ class Generation:
             context_used_tokens=self.prompt_tokens + self.generated_tokens,
             context_limit_tokens=self._model.context_limit_tokens,
             cache_origin=self.cache_origin,
+            prefix_break=self.find_break(),
         )
 
     def _timeline(self) -> PromptTimeline | None:

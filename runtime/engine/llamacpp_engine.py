@@ -16,6 +16,7 @@ import msgspec
 
 from runtime.config.paths import process_environment
 from runtime.engine.base import EngineMemory, LoadProgressCallback
+from runtime.engine.evaluated_tokens import EvaluatedTokens
 from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_bandwidth import memory_reader
 from runtime.engine.llamacpp_build import device_text
@@ -72,6 +73,7 @@ class LlamaCppEngine:
         self._selector = selectors.DefaultSelector()
         self._idle_context_tokens = 0
         self._idle_conversation = ""
+        self._evaluated = EvaluatedTokens()
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is a GGUF file."""
@@ -175,6 +177,7 @@ class LlamaCppEngine:
 
     def forget_caches(self, conversation: str | None) -> None:
         """See `Engine.forget_caches`."""
+        self._evaluated.forget(conversation)
         if conversation in (None, self._idle_conversation):
             self._idle_conversation, self._idle_context_tokens = "", 0
 
@@ -183,6 +186,7 @@ class LlamaCppEngine:
         for request in [*self._queue, *(running.generation.request for running in self._running)]:
             self.cancel(request.id)
         self._idle_context_tokens = 0
+        self._evaluated.forget(None)
         model, self._model = self._model, None
         if model is not None:
             model.server.close()
@@ -195,7 +199,8 @@ class LlamaCppEngine:
     def _take_up(self, request: GenerateRequest) -> list[GenerationEvent]:
         model = self._loaded()
         running = RunningRequest(Generation(request, model.description, self.memory))
-        events = running.start(model.server.client, model.tokenizer, model.plan.context_tokens)
+        kept = self._evaluated.of(request.conversation)
+        events = running.start(model.server.client, model.tokenizer, model.plan.context_tokens, kept)
         if not running.generation.ended:
             self._running.append(running)
             self._selector.register(running, selectors.EVENT_READ, running)
@@ -229,6 +234,7 @@ class LlamaCppEngine:
         self._running.remove(running)
         self._idle_context_tokens = running.context_tokens
         self._idle_conversation = running.generation.request.conversation
+        self._evaluated.note(self._idle_conversation, running.evaluated)
 
 
 def _description(

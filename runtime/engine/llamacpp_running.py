@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from time import perf_counter_ns
 from typing import NamedTuple
 
@@ -18,9 +19,12 @@ from runtime.engine.llamacpp_wire import (
     Timings,
     completion_body,
 )
+from runtime.engine.prefix_break import PromptReader, find_break
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import FirstTokenError
 from runtime.values.generation import GenerationEvent, StopReason, TokenChoice
+from runtime.values.kv_cache import PrefixBreak
+from runtime.values.prompt import Prompt
 
 SILENCE_LIMIT_NS = 900_000_000_000
 """A server that says nothing for so long is taken for hung; one batch of a very large model may take minutes."""
@@ -45,6 +49,8 @@ class RunningRequest:
         self._first_ns = 0
         # Tokens without text: the end token is one, and only what follows tells which of them it is.
         self._silent: list[_Token] = []
+        self._evaluated: list[int] = []
+        self._knows_all = True
 
     def fileno(self) -> int:
         """Return the descriptor to wait on for its next event; -1 if there is none to come."""
@@ -55,15 +61,30 @@ class RunningRequest:
         """Tokens it has in the context."""
         return self.generation.prompt_tokens + self.generation.generated_tokens
 
+    @property
+    def evaluated(self) -> tuple[int, ...]:
+        """The tokens of prompt and reply, up to the first that the server did not name."""
+        return tuple(self._evaluated)
+
     def start(
-        self, client: ServerClient, tokenizer: ServerTokenizer, context_limit_tokens: int
+        self,
+        client: ServerClient,
+        tokenizer: ServerTokenizer,
+        context_limit_tokens: int,
+        kept: tuple[tuple[int, ...], ...] = (),
     ) -> list[GenerationEvent]:
-        """Check it, turn its prompt into tokens and send it; return nothing, or how it failed."""
+        """Check it, turn its prompt into tokens and send it; return nothing, or how it failed.
+
+        `kept` is what is known to be kept of its conversation.
+        """
         generation = self.generation
         try:
             generation.check()
             prompt = tokenizer.tokenize(generation.request.prompt)
             generation.tokenized(prompt.token_ids, prompt.rendered)
+            self._evaluated = list(prompt.token_ids)
+            if generation.request.reuse_cache:
+                generation.find_break = partial(_break, kept, generation.request.prompt, prompt.token_ids, tokenizer)
             room_tokens = context_limit_tokens - len(prompt.token_ids)
             body = completion_body(generation.request, prompt.token_ids, room_tokens)
             self._stream = client.open_stream(COMPLETION_PATH, msgspec.json.encode(body))
@@ -132,6 +153,9 @@ class RunningRequest:
     def _new_tokens(self, event: CompletionEvent, time_ns: int) -> list[_Token]:
         """Return the tokens that `event` stands for and none before it did."""
         count = event.tokens_predicted - self.generation.generated_tokens - len(self._silent)
+        self._knows_all = self._knows_all and len(event.tokens) == count
+        if self._knows_all:
+            self._evaluated += event.tokens
         choice = event.completion_probabilities[0].as_choice() if event.completion_probabilities else None
         return [_Token(time_ns, None)] * (count - 1) + [_Token(time_ns, choice)] * (count > 0)
 
@@ -178,3 +202,14 @@ class RunningRequest:
             events.append(self.generation.prefilled(round(timings.prompt_ms * NS_PER_MS) if timings else None))
             self._prefilled_ns = perf_counter_ns()
         return events
+
+
+def _break(
+    kept: tuple[tuple[int, ...], ...], prompt: Prompt, token_ids: tuple[int, ...], tokenizer: ServerTokenizer
+) -> PrefixBreak | None:
+    """Return where a prompt left what was kept; None too where the server that has to say it is gone."""
+    reader = PromptReader(lambda other: tokenizer.tokenize(other).token_ids, tokenizer.text_of)
+    try:
+        return find_break(kept, prompt, token_ids, reader)
+    except FirstTokenError:
+        return None

@@ -12,7 +12,15 @@ import msgspec
 
 from runtime.engine.chat_rendering import ChatRenderer
 from runtime.engine.llamacpp_http import ServerClient
-from runtime.engine.llamacpp_wire import TOKENIZE_PATH, TokenizeBody, Tokens, not_understood
+from runtime.engine.llamacpp_wire import (
+    DETOKENIZE_PATH,
+    TOKENIZE_PATH,
+    DetokenizeBody,
+    Text,
+    TokenizeBody,
+    Tokens,
+    not_understood,
+)
 from runtime.library.defects import broken
 from runtime.library.spec import ModelSpec
 from runtime.values.prompt import ChatPrompt, Prompt, TextPrompt, TokenPrompt
@@ -65,6 +73,20 @@ class ServerTokenizer:
                 return TokenizedPrompt(self._begun(rendered), rendered)
             case _:
                 assert_never(prompt)
+
+    def text_of(self, token_id: int) -> str:
+        """Return the text of a token by itself.
+
+        Raises:
+            FirstTokenError: the server does not answer.
+        """
+        reply = self._client.call(
+            DETOKENIZE_PATH, msgspec.json.encode(DetokenizeBody((token_id,))), timeout_s=TIMEOUT_S
+        )
+        try:
+            return msgspec.json.decode(reply, type=Text).content
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise not_understood(reply) from error
 
     def _begun(self, text: str) -> tuple[int, ...]:
         token_ids = self._encode(text, add_special=False)

@@ -18,6 +18,7 @@ from runtime.values.sampling import SamplingParams
 
 COMPLETION_PATH = "/completion"
 TOKENIZE_PATH = "/tokenize"
+DETOKENIZE_PATH = "/detokenize"
 PROPS_PATH = "/props"
 HEALTH_PATH = "/health"
 
@@ -198,10 +199,11 @@ class CompletionEvent(msgspec.Struct, frozen=True):
     """One event of a stream: progress on the prompt, new text, or the end.
 
     A character whose bytes are spread over several tokens comes with the last of them, so one event may stand for
-    several tokens: `tokens_predicted` counts them, the end token included.
+    several tokens: `tokens_predicted` counts them, the end token included. `tokens` names the last of them.
     """
 
     content: str = ""
+    tokens: tuple[int, ...] = ()
     tokens_predicted: int = 0
     stop: bool = False
     stop_type: str = ""
@@ -229,6 +231,18 @@ class Tokens(msgspec.Struct, frozen=True):
     """The answer to `TokenizeBody`."""
 
     tokens: tuple[int, ...]
+
+
+class DetokenizeBody(msgspec.Struct, frozen=True):
+    """Token ids to turn into text."""
+
+    tokens: tuple[int, ...]
+
+
+class Text(msgspec.Struct, frozen=True):
+    """The answer to `DetokenizeBody`."""
+
+    content: str
 
 
 class Props(msgspec.Struct, frozen=True):

@@ -53,6 +53,10 @@ class KeptElsewhere(Protocol):
         """Return the one that saves `prompt` most, if that is much more than `cached_tokens`."""
         ...
 
+    def tokens_of(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of what there is of the chat with the key `name`."""
+        ...
+
 
 class WarmConversations:
     """Keeps the caches of conversations that have ended for now.
@@ -91,6 +95,12 @@ class WarmConversations:
     def kept(self) -> tuple[Conversation, ...]:
         """The conversations, the one used last at the end."""
         return tuple(self._kept)
+
+    def tokens_of(self, name: str) -> Callable[[], tuple[tuple[int, ...], ...]]:
+        """Return what says, later, which tokens are kept now of the chat with the key `name`; "" is nobody's."""
+        here = tuple(kept.tokens for kept in self._kept if kept.name == name) if name else ()
+        # What is elsewhere is not written while a request runs, and looking there takes time.
+        return lambda: (*here, *(self._elsewhere.tokens_of(name) if name and self._elsewhere is not None else ()))
 
     def take(self, prompt: Sequence[int], *, reuse: bool) -> Taken:
         """Return a cache for `prompt`, with what it already holds of it.

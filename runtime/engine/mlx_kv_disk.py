@@ -51,6 +51,10 @@ class KvDisk:
         entry = most_saving(entries, lambda entry: _saved(entry, prompt), cached_tokens, self._least_tokens)
         return None if entry is None else self._read(entry)
 
+    def tokens_of(self, name: str) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of what is on disk of the chat with the key `name`."""
+        return tuple(entry.record.tokens for entry in self._reader.entries() if entry.record.conversation == name)
+
     def _read(self, entry: KvEntry) -> Conversation | None:
         if not self._reader.checked(entry):
             return None

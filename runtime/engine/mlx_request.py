@@ -18,6 +18,7 @@ from runtime.engine.mlx_detokenizer import REPLACEMENT, Detokenizer
 from runtime.engine.mlx_evaluation import evaluate_chunk
 from runtime.engine.mlx_loading import MlxModel
 from runtime.engine.mlx_sampling import ChosenToken, TokenChooser
+from runtime.engine.prefix_break import PromptReader, find_break
 from runtime.values.errors import FirstTokenError, InternalError, MemoryShortError, ModelBrokenError
 from runtime.values.generation import GenerationEvent, StopReason, TokenChoice, TokenLogprob
 
@@ -124,9 +125,17 @@ class RunningRequest:
         prompt = context.model.tokenizer.tokenize(generation.request.prompt)
         generation.tokenized(prompt.token_ids, prompt.rendered)
         self._prompt, self._tokens = prompt.token_ids, list(prompt.token_ids)
+        if generation.request.reuse_cache:
+            self._look_for_break(context.conversations.tokens_of(generation.request.conversation))
         taken = context.conversations.take(prompt.token_ids, reuse=generation.request.reuse_cache)
         self.cache, self._read_tokens = taken.cache, taken.cached_tokens
         return [generation.cache_restored(taken.cached_tokens, taken.origin)]
+
+    def _look_for_break(self, kept: Callable[[], tuple[tuple[int, ...], ...]]) -> None:
+        """Have the figures say where the prompt leaves what is kept of its conversation now."""
+        tokenizer, prompt = self._context.model.tokenizer, self.generation.request.prompt
+        reader = PromptReader(lambda other: tokenizer.tokenize(other).token_ids, tokenizer.text.text_of)
+        self.generation.find_break = lambda: find_break(kept(), prompt, self._prompt, reader)
 
     def _read(self) -> list[GenerationEvent]:
         context, begun, cache = self._context, self._read_tokens, self.cache
