@@ -141,6 +141,9 @@ class SetupPane(QScrollArea):
         setup = self._setup
         self._models.show_candidates(setup.candidates, setup.chosen)
         self._tests.show_tests(setup.tests)
+        why = setup.own_chats_problem
+        problem = f"{why.what} {why.next_step}" if why is not None else ""
+        self._tests.show_own_chats(problem, available=setup.has_own_chats)
         self._show_phase()
 
     def _show_phase(self) -> None:

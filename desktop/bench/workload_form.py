@@ -34,6 +34,8 @@ class WorkloadForm(QWidget):
         self._repetitions_label = QLabel(self.tr("Repetitions"), self._own)
         self._repetitions = QSpinBox(self._own)
         self._quality = QCheckBox(self.tr("Quality: perplexity, KL, top-1"), self._own)
+        self._chats = QCheckBox(self.tr("Score your own chats"), self)
+        self._chats_about = Caption(theme, parent=self)
         self._build()
         self._lay_out()
         self.show_tests(ChosenTests())
@@ -45,6 +47,8 @@ class WorkloadForm(QWidget):
         self._presets.setFont(theme.fonts.text(0.95))
         self._repetitions_label.setFont(theme.fonts.text(0.95))
         self._quality.setFont(theme.fonts.text(0.95))
+        self._chats.setFont(theme.fonts.text(0.95))
+        self._chats_about.apply_theme(theme)
         self._names.setFont(theme.fonts.code())
 
     @property
@@ -55,6 +59,7 @@ class WorkloadForm(QWidget):
             names=self._names.text(),
             repetitions=self._repetitions.value(),
             quality=self._quality.isChecked(),
+            own_chats=self._chats.isChecked(),
         )
 
     def show_tests(self, tests: ChosenTests) -> None:
@@ -64,11 +69,25 @@ class WorkloadForm(QWidget):
             self._names.setText(tests.names)
             self._repetitions.setValue(tests.repetitions)
             self._quality.setChecked(tests.quality)
+            self._chats.setChecked(tests.own_chats)
         self._own.setVisible(tests.preset is None)
+        self._chats.setVisible(tests.scores_text)
+        self._chats_about.setVisible(tests.scores_text)
         self._about.show_text(
             words.preset_about(tests.preset)
             if tests.preset is not None
             else self.tr("Names as llama-bench has them: pp512, tg128, pp512@d4096, pp512+tg128@c4, chat128@warm.")
+        )
+
+    def show_own_chats(self, problem: str, *, available: bool) -> None:
+        """Offer the user's own chats as the text to score where they are `available`; else say what prevents it."""
+        self._chats.setEnabled(available)
+        self._chats_about.setText(
+            problem
+            or self.tr(
+                "Instead of the app's essay. They are read on this machine and never leave it; results keep no more of"
+                " them than a hash."
+            )
         )
 
     def _build(self) -> None:
@@ -91,10 +110,14 @@ class WorkloadForm(QWidget):
         self._quality.setObjectName("benchmarkQualityBox")
         self._quality.setAccessibleName(self._quality.text())
         self._quality.setToolTip(self.tr("Scores a text that comes with the app. It never leaves this machine."))
+        self._chats.setObjectName("benchmarkOwnChatsBox")
+        self._chats.setAccessibleName(self._chats.text())
+        self._chats_about.setObjectName("benchmarkOwnChatsAbout")
         self._presets.currentChanged.connect(lambda _: self._tell())
         self._names.textChanged.connect(lambda _: self._tell())
         self._repetitions.valueChanged.connect(lambda _: self._tell())
         self._quality.toggled.connect(lambda _: self._tell())
+        self._chats.toggled.connect(lambda _: self._tell())
 
     def _lay_out(self) -> None:
         times = QHBoxLayout()
@@ -110,7 +133,7 @@ class WorkloadForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP_PX)
-        for part in (self._presets, self._about, self._own):
+        for part in (self._presets, self._about, self._own, self._chats, self._chats_about):
             column.addWidget(part)
 
     def _tell(self) -> None:

@@ -12,6 +12,7 @@ from desktop.state.bench_estimate import Pace, expected_s, pace_of
 from desktop.state.bench_history import BenchHistoryState
 from desktop.state.engine_state import EngineState
 from runtime.bench.comparison import EarlierRow
+from runtime.bench.own_chats import own_chats_text
 from runtime.bench.plan import (
     PRESETS,
     BenchPlan,
@@ -21,11 +22,12 @@ from runtime.bench.plan import (
     fits_context,
     workloads_of,
 )
-from runtime.bench.quality import shipped_text
+from runtime.bench.quality import QualityText, shipped_text
 from runtime.bench.workload import Workload, parse_workload
 from runtime.config.paths import AppPaths
 from runtime.library.predictions import EngineHistory, read_history
 from runtime.metrics.device import read_device
+from runtime.store.opening import FILE_NAME as CHATS_FILE_NAME
 from runtime.values.errors import SettingsError, UserFacingError
 from runtime.values.model import EngineName
 
@@ -41,12 +43,19 @@ class ChosenTests(msgspec.Struct, frozen=True, kw_only=True):
         names: names of tests, with commas between them.
         repetitions: how often each.
         quality: whether a text is scored, too.
+        own_chats: whether that is the user's own chats; otherwise it is the one that comes with the app.
     """
 
     preset: PresetName | None = PresetName.QUICK
     names: str = FIRST_TESTS
     repetitions: int = FIRST_REPETITIONS
     quality: bool = False
+    own_chats: bool = False
+
+    @property
+    def scores_text(self) -> bool:
+        """Whether quality is measured, by one's own choice or as part of the preset."""
+        return self.quality if self.preset is None else PRESETS[self.preset].quality
 
 
 class BenchSetup(QObject):
@@ -71,6 +80,7 @@ class BenchSetup(QObject):
         self.chosen: frozenset[str] = frozenset()
         self.tests = ChosenTests()
         self.problem: UserFacingError | None = None
+        self._own_chats: QualityText | UserFacingError | None = None
 
     async def refresh(self) -> None:
         """Look at the models, and at what is known of their speed; the chat's model is chosen at first."""
@@ -87,10 +97,23 @@ class BenchSetup(QObject):
         await self.learn()
 
     async def learn(self) -> None:
-        """Look again at what is known of the models' speed."""
+        """Look again at what is known of the models' speed, and at the chats."""
         self._earlier = await self._history.before(None)
         self._known = await asyncio.to_thread(self._read_known)
+        self._own_chats = await asyncio.to_thread(self._read_own_chats)
+        if self.own_chats_problem is not None:
+            self.tests = msgspec.structs.replace(self.tests, own_chats=False)
         self.changed.emit()
+
+    @property
+    def own_chats_problem(self) -> UserFacingError | None:
+        """Why models cannot be scored on the user's own chats; None where they can, or nobody has looked yet."""
+        return self._own_chats if isinstance(self._own_chats, UserFacingError) else None
+
+    @property
+    def has_own_chats(self) -> bool:
+        """Whether models can be scored on the user's own chats."""
+        return isinstance(self._own_chats, QualityText)
 
     def choose_models(self, keys: frozenset[str]) -> None:
         """Measure these."""
@@ -117,7 +140,6 @@ class BenchSetup(QObject):
         """
         tests, models = self.tests, tuple(one.model for one in self.chosen_candidates)
         preset = PRESETS[tests.preset] if tests.preset is not None else None
-        has_quality = preset.quality if preset is not None else tests.quality
         plan = checked_plan(
             BenchPlan(
                 models=models,
@@ -125,7 +147,7 @@ class BenchSetup(QObject):
                 repetitions=preset.repetitions if preset is not None else tests.repetitions,
                 budget_s=preset.budget_s if preset is not None else None,
                 leave_out=preset is not None,
-                quality=shipped_text(self._paths.assets) if has_quality else None,
+                quality=self._text() if tests.scores_text else None,
             )
         )
         if not plan.leave_out:
@@ -152,6 +174,17 @@ class BenchSetup(QObject):
         if not contexts:  # Nobody says how deep is deepest.
             grid = msgspec.structs.replace(grid, depths=tuple(depth for depth in grid.depths if depth is not None))
         return workloads_of(grid, min(contexts, default=None))
+
+    def _text(self) -> QualityText:
+        if self.tests.own_chats and isinstance(self._own_chats, QualityText):
+            return self._own_chats
+        return shipped_text(self._paths.assets)
+
+    def _read_own_chats(self) -> QualityText | UserFacingError:
+        try:
+            return own_chats_text(self._paths.data / CHATS_FILE_NAME)
+        except UserFacingError as error:
+            return error
 
     def _check_contexts(self, plan: BenchPlan) -> None:
         for candidate in self.chosen_candidates:

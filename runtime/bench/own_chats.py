@@ -20,13 +20,15 @@ from runtime.values.errors import InvalidRequestError
 OWN_CHATS = "your chats"
 MOST_CHARACTERS = 1_000_000
 """More than the tokens that can be scored."""
+LEAST_CHARACTERS = 500
+"""About a hundred tokens: of fewer, the interval of the perplexity would be too wide to compare models."""
 
 
 def own_chats_text(file: Path) -> QualityText:
     """Return what was said in the chats of the database at `file`, those last used first, as far as it is needed.
 
     Raises:
-        InvalidRequestError: there is nothing in them, or there is no such file.
+        InvalidRequestError: there is too little in them, or there is no such file.
         StoreError: they cannot be read.
     """
     said: list[str] = []
@@ -40,7 +42,13 @@ def own_chats_text(file: Path) -> QualityText:
         raise InvalidRequestError(
             "There are no chats to score models on.", "Write some, or use the text that comes with the app."
         )
-    return QualityText(OWN_CHATS, "\n\n".join(said)[:MOST_CHARACTERS])
+    text = "\n\n".join(said)[:MOST_CHARACTERS]
+    if len(text) < LEAST_CHARACTERS:
+        raise InvalidRequestError(
+            f"Your chats are too short to score models on: {len(text)} of {LEAST_CHARACTERS} characters.",
+            "Write more, or use the text that comes with the app.",
+        )
+    return QualityText(OWN_CHATS, text)
 
 
 def _messages(file: Path) -> Iterator[str]:

@@ -108,7 +108,9 @@ def test_quality_is_next_to_speed_and_in_every_row() -> None:
 
 def test_models_are_scored_on_the_users_own_chats(app_home: Path) -> None:
     store = open_store(app_home / "data" / CHATS_FILE).store
-    store.messages.add_user(store.chats.create().id, None, "How is the prompt read, and what does the cache keep? " * 9)
+    store.messages.add_user(
+        store.chats.create().id, None, "How is the prompt read, and what does the cache keep? " * 12
+    )
     store.close()
     done = first_token(
         "bench", "--model", "demo:int4", "--test", "tg4", "--repetitions", "1", "--threads", "1",
