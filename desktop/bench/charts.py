@@ -77,7 +77,7 @@ def roofline_chart(rows: Sequence[BenchRow]) -> Chart:
         x=Axis(title=tr("Operations for each byte read (FLOP/B)"), is_log=True),
         y=Axis(title=tr("Operations a second (FLOP/s)"), is_log=True),
         series=tuple(Series(name=titles[key], marks=found) for key, found in marks.items()),
-        guides=_roof([mark for found in marks.values() for mark in found], bandwidth),
+        guides=_roof([mark for found in marks.values() for mark in found], bandwidth, _peak(rows)),
     )
 
 
@@ -184,21 +184,29 @@ def _roof_mark(row: BenchRow, intensity: float, operations_per_second: float) ->
     return Mark(x=intensity, y=operations_per_second, label=row.test, detail=detail)
 
 
-def _roof(marks: Sequence[Mark], bandwidth: float) -> tuple[Guide, ...]:
-    """Return the slope of memory and, as far as it is known, the flat part of arithmetic: the most that was reached."""
+def _peak(rows: Sequence[BenchRow]) -> float | None:
+    """Return the most that the device was measured to compute; None where it was not, or was exceeded."""
+    known = [row.compute for row in rows if row.compute is not None and row.compute.share is not None]
+    return max((one.peak_flops_per_second for one in known if one.peak_flops_per_second), default=None)
+
+
+def _roof(marks: Sequence[Mark], bandwidth: float, peak: float | None) -> tuple[Guide, ...]:
+    """Return the slope of memory and the flat part of arithmetic: what was measured, else the most that was reached."""
     left, right = min(mark.x for mark in marks) / ROOM, max(mark.x for mark in marks) * ROOM
     # Reading a prompt: beyond the slope's middle, where memory could give more than what was computed.
     reading = [mark.y for mark in marks if mark.label.startswith(READING) and mark.x * bandwidth > mark.y]
-    most = max(reading, default=None)
+    most = peak if peak is not None else max(reading, default=None)
     slope_end = right if most is None else max(left * ROOM, most / bandwidth)
     memory = Guide(
         tr("memory: {bandwidth}").format(bandwidth=bandwidth_text(bandwidth)),
         ((left, left * bandwidth), (slope_end, slope_end * bandwidth)),
     )
+    if peak is not None:  # The corner is worth seeing even where no prompt was read.
+        right = max(right, slope_end * ROOM)
     if most is None or slope_end >= right:
         return (memory,)
-    arithmetic = tr("arithmetic: {speed} reached").format(speed=operations_text(most))
-    return memory, Guide(arithmetic, ((slope_end, most), (right, most)))
+    label = tr("arithmetic: {speed}") if peak is not None else tr("arithmetic: {speed} reached")
+    return memory, Guide(label.format(speed=operations_text(most)), ((slope_end, most), (right, most)))
 
 
 def _quality_mark(row: BenchRow, title: str) -> Mark:

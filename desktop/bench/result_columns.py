@@ -152,11 +152,14 @@ def _speed() -> tuple[Column, ...]:
             name="limit",
             title=tr("Roofline"),
             about=tr(
-                "How near writing came to what memory allows: its measured bandwidth ÷ the bytes read for each token."
+                "How near writing came to what memory allows (its measured bandwidth ÷ the bytes read for each token),"
+                " and reading to what the device computes, which is measured, too."
             ),
             text=lambda one: words.share_text(one.row),
             detail=lambda one: words.limit_text(one.row),
-            needed=lambda all_of_them: any(one.row.roofline is not None for one in all_of_them),
+            needed=lambda all_of_them: any(
+                one.row.roofline is not None or one.row.compute is not None for one in all_of_them
+            ),
         ),
     )
 
@@ -169,7 +172,10 @@ def _quality() -> tuple[Column, ...]:
         Column(
             name="perplexity",
             title=tr("Perplexity"),
-            about=tr("How surprised the model is by a text that comes with the app, on average; less is better."),
+            about=tr(
+                "How surprised the model is by a text, on average; less is better. The text comes with the app, or is"
+                " that of your own chats."
+            ),
             text=lambda one: number_text(one.row.quality.perplexity if one.row.quality else None, 3),
             detail=lambda one: words.quality_text(one.row),
             needed=is_known,

@@ -18,6 +18,7 @@ from runtime.values.wording import (
     bytes_text,
     duration_text,
     number_text,
+    operations_text,
     percent_text,
     rate_text,
 )
@@ -98,7 +99,7 @@ def limit_text(row: BenchRow) -> str:
     """Return the numbers behind a row's share of the roofline, or why it has none."""
     found = row.roofline
     if found is None:
-        return ""
+        return _compute_text(row)
     numbers = tr("{bandwidth} ÷ {read} a token = at most {ceiling} tok/s.").format(
         bandwidth=bandwidth_text(found.bandwidth_bytes_per_second),
         read=bytes_text(round(found.bytes_per_token)),
@@ -113,6 +114,20 @@ def limit_text(row: BenchRow) -> str:
             return numbers + " " + tr("It was faster than that: memory was slower when it was measured.")
         case _:
             assert_never(found.bound)
+
+
+def _compute_text(row: BenchRow) -> str:
+    """Return what reading a prompt computed, and what the device can."""
+    found = row.compute
+    if found is None:
+        return ""
+    speed = operations_text(found.flops_per_second)
+    if found.peak_flops_per_second is None:
+        return tr("{speed}; what this device can compute was not measured.").format(speed=speed)
+    numbers = tr("{speed} of the {peak} that this device was measured to compute.").format(
+        speed=speed, peak=operations_text(found.peak_flops_per_second)
+    )
+    return numbers if found.share is not None else numbers + " " + tr("It was slower when it was measured.")
 
 
 def notes_of(row: BenchRow, *, is_running: bool) -> list[str]:
@@ -239,5 +254,6 @@ def _activity_text(activity: Activity) -> str:
 
 
 def share_text(row: BenchRow) -> str:
-    """Return how near a row came to its limit."""
-    return percent_text(row.roofline.share if row.roofline is not None else None)
+    """Return how near a row came to its limit: of memory where it writes, of arithmetic where it reads."""
+    found = row.roofline if row.roofline is not None else row.compute
+    return percent_text(found.share if found is not None else None)

@@ -127,8 +127,9 @@ class RowCompute(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         flops_per_second: see `BenchRow`.
-        peak_flops_per_second: of the device's fastest product of two matrices; None where that cannot be measured.
-        share: the one of the other.
+        peak_flops_per_second: of MLX's fastest product of two matrices, or of what llama.cpp's kernels attain on a CPU
+            (`runtime.bench.compute_roof`); None where neither can be measured.
+        share: the one of the other; None where it comes out above 1 by more than the two differ from moment to moment.
     """
 
     flops_per_second: float
@@ -217,7 +218,7 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
         serving: what several requests at once came to.
         roofline: the limit that memory sets; None where unknown.
         flops_per_second: of prefill, which computation limits: 2 × the weights that take part × mean rate, attention
-            left out; None where unknown.
+            left out and the last layer counted whole, of whose MLP llama.cpp computes one token; None where unknown.
         compute: the same against what the device can compute; None where it is.
         quality: how well the model predicts a text, where that was measured.
         memory: what the model took at the most.

@@ -25,7 +25,7 @@ from runtime.bench.record import (
 )
 from runtime.bench.variant import Variant
 from runtime.bench.workload import ChatReply, Decode, Prefill, Workload
-from runtime.metrics.roofline import reply_roofline
+from runtime.metrics.roofline import MEASURING_ERROR, reply_roofline
 from runtime.values.errors import ErrorReport, FirstTokenError, report_of
 from runtime.values.generation import GenerationStats
 from runtime.values.memory_reads import MemoryBandwidth
@@ -143,12 +143,12 @@ class RowDraft:
     def _compute(self, flops_per_second: float | None) -> RowCompute | None:
         if flops_per_second is None:
             return None
-        measured = self._variant.bandwidth
-        peak = None if measured is None else measured.flops_per_second
+        peak = self._variant.peak_flops
+        share = flops_per_second / peak if peak else None
         return RowCompute(
             flops_per_second=flops_per_second,
             peak_flops_per_second=peak,
-            share=flops_per_second / peak if peak else None,
+            share=share if share is not None and share <= 1 + MEASURING_ERROR else None,
         )
 
     def _roofline(self) -> RowRoofline | None:

@@ -13,6 +13,7 @@ from time import monotonic, perf_counter_ns
 
 import msgspec
 
+from runtime.bench.compute_roof import ComputeRoofs
 from runtime.bench.conditions import Probe, conditions_between
 from runtime.bench.environment import Environment, read_environment
 from runtime.bench.measurement import Measured
@@ -74,6 +75,7 @@ class BenchRun:
         self._on_progress = on_progress
         self._on_row = on_row
         self._stop = StopSignal()
+        self._roofs = ComputeRoofs(make_client, self.plan.seed, self._stop)
         self._clock = Clock(())
         self._variants: list[Variant] = []
         self._drafts: list[list[RowDraft]] = []
@@ -208,6 +210,8 @@ class BenchRun:
                 await variant.warm_up(step.workload, tell)
                 if isinstance(step.workload, Decode | Prefill):
                     await variant.measure_bandwidth()
+                if isinstance(step.workload, Prefill):
+                    await self._roofs.find(variant, options)
             draft.begin(options, shared_memory=together)
             tell(Activity.MEASURING, name_of(step.workload))
             await self._measure(phase, step, options)

@@ -41,6 +41,8 @@ class Variant:
         self.client = client
         self.loaded: LoadedModel | None = None
         self.bandwidth: MemoryBandwidth | None = None
+        self.peak_flops: float | None = None
+        """What its device can compute, floating-point operations a second; None as long as that is not known."""
         self._seed = seed
         self._stop = stop
         self._options: LoadOptions | None = None
@@ -101,6 +103,7 @@ class Variant:
         """Find out how fast the model's memory can be read, once."""
         if self.bandwidth is None:
             self.bandwidth = await self.client.measure_bandwidth()
+            self.peak_flops = None if self.bandwidth is None else self.bandwidth.flops_per_second
 
     def note_failure(self, error: FirstTokenError) -> None:
         """Take notice of a failure: a lost worker has to be replaced."""

@@ -11,7 +11,7 @@ from desktop.bench.charts import depth_chart, quality_chart, roofline_chart, spe
 from desktop.bench.plot import Plot
 from desktop.theme.colors import DARK, HIGH_CONTRAST, LIGHT, Colors
 from runtime.bench.quality import QualityFigures
-from runtime.bench.record import BenchRow, RowRoofline
+from runtime.bench.record import BenchRow, RowCompute, RowRoofline
 from runtime.bench.statistics import Interval
 from runtime.bench.workload import Decode, Prefill
 from runtime.metrics.roofline import Bound
@@ -107,6 +107,22 @@ def test_writing_lies_under_the_slope_and_reading_under_the_flat_part() -> None:
     assert {y for _, y in flat.points} == {read.y}
     assert read.x == pytest.approx(2 * 7_000_000 * 512 / MODEL.weights_bytes, rel=0.01)
     assert "1.0 GB/s" in slope.name
+
+
+def test_the_flat_part_is_what_the_device_was_measured_to_compute() -> None:
+    made = reading(800)
+    flops = made.flops_per_second
+    assert flops is not None
+    computed = RowCompute(flops_per_second=flops, peak_flops_per_second=4 * flops, share=0.25)
+    chart = shown(roofline_chart([writing(40), msgspec.structs.replace(made, compute=computed)]))
+    flat = chart.guides[1]
+    assert {y for _, y in flat.points} == {4 * flops}
+    assert "reached" not in flat.name
+    assert "of the" in chart.series[0].marks[1].detail
+    exceeded = msgspec.structs.replace(computed, peak_flops_per_second=flops / 2, share=None)
+    chart = shown(roofline_chart([writing(40), msgspec.structs.replace(made, compute=exceeded)]))
+    assert "reached" in chart.guides[1].name
+    assert "slower when it was measured" in chart.series[0].marks[1].detail
 
 
 def test_without_reading_the_roof_has_no_flat_part() -> None:

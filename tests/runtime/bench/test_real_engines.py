@@ -58,7 +58,7 @@ async def test_every_test_is_measured_on_a_real_engine(tmp_path: Path, engine: E
     assert rows["pp48"].flops_per_second is not None
     # The embedding is looked up, not multiplied with: 32,768 of 152,000 weights and a few more, padding included.
     assert 0.6 < rows["pp48"].flops_per_second / (2 * rows["pp48"].model.parameters * rows["pp48"].avg_ts) < 0.9
-    check_compute(rows, engine)
+    check_compute(rows)
     check_chats(rows)
     serving = rows["pp24+tg6@c3"]
     assert serving.settings.load.parallel_requests == 3
@@ -66,14 +66,15 @@ async def test_every_test_is_measured_on_a_real_engine(tmp_path: Path, engine: E
     assert len(serving.ttft.samples_ms) == 6
 
 
-def check_compute(rows: dict[str, BenchRow], engine: EngineName) -> None:
-    """Check that reading, and nothing else, is set against what the device computes, where that is known."""
+def check_compute(rows: dict[str, BenchRow]) -> None:
+    """Check that reading, and nothing else, is set against what the device computes."""
     compute = rows["pp48"].compute
     assert compute is not None
     assert compute.flops_per_second == rows["pp48"].flops_per_second
-    peak = compute.peak_flops_per_second
-    assert peak is not None or engine is EngineName.LLAMACPP
-    assert compute.share == (None if peak is None else compute.flops_per_second / peak)
+    assert compute.peak_flops_per_second is not None
+    # Matrices as small as this model's keep no processor busy.
+    assert compute.share == compute.flops_per_second / compute.peak_flops_per_second
+    assert compute.share < 1
     assert rows["tg100"].flops_per_second is None
     assert rows["tg100"].compute is None
 
