@@ -139,8 +139,6 @@ async def test_requests_at_once_share_the_engine(tmp_path: Path) -> None:
     assert one.serving is not None
     assert four.serving.generated_ts_per_user is not None
     assert (one.serving.concurrency, four.serving.concurrency) == (1, 4)
-    # Requests that take turns each get less than one alone.
-    assert four.serving.generated_ts_per_user < FAST.decode_tokens_per_second
     assert four.serving.requests_per_second * 16 == pytest.approx(four.serving.generated_ts)
 
 
