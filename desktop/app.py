@@ -26,6 +26,7 @@ from desktop.chat.chat_panel import ChatPanel
 from desktop.commands import WindowCommands
 from desktop.conversations.sidebar import Sidebar
 from desktop.first_paint import FirstPaint
+from desktop.frame_rate import text_interval_s
 from desktop.main_window import Parts
 from desktop.metrics.metrics_panel import MetricsPanel
 from desktop.model_control.model_button import ModelButton
@@ -47,17 +48,25 @@ from desktop.state.usage_state import UsageState
 from desktop.tasks import Tasks
 from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
-from runtime.client.launch import choose_instead, choose_model, make_supervisor, model_to_load, remembered_options
+from runtime.client.launch import (
+    choose_instead,
+    choose_model,
+    make_supervisor,
+    model_to_load,
+    remembered_options,
+    start_worker_child,
+)
+from runtime.client.worker_client import StartChild
 from runtime.config.paths import AppPaths
 from runtime.config.settings import read_settings
 from runtime.library.installed import list_models
+from runtime.metrics.device import usable_cores
 from runtime.store.opening import FILE_NAME, open_store
 
 if TYPE_CHECKING:
     from desktop.state.bench_states import BenchStates
     from desktop.state.library_states import LibraryStates
 
-FRAME_S = 1 / 60
 BACKGROUND_THREADS = 4
 PICKER = "desktop.library.model_picker"
 
@@ -65,11 +74,17 @@ PICKER = "desktop.library.model_picker"
 class Desktop:
     """Everything the window is made of."""
 
-    def __init__(self, first_paint: FirstPaint, loop: asyncio.AbstractEventLoop, paths: AppPaths) -> None:
+    def __init__(
+        self,
+        first_paint: FirstPaint,
+        loop: asyncio.AbstractEventLoop,
+        paths: AppPaths,
+        start_child: StartChild = start_worker_child,
+    ) -> None:
         self.looks = first_paint.looks
         self.window = first_paint.window
         self.metrics = MetricsState()
-        self.states = make_states(loop, paths, self.metrics)
+        self.states = make_states(loop, paths, self.metrics, start_child)
         self.bandwidth = BandwidthState(self.states.engine, self.metrics, self.states.tasks, parent=self.window)
         self.usage = UsageState(paths, self.states.engine, self.metrics, self.states.tasks, parent=self.window)
         self.states.preferences.preferences = first_paint.preferences
@@ -103,7 +118,9 @@ class Desktop:
             self.metrics.forget_model()
 
 
-def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: MetricsState) -> States:
+def make_states(
+    loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: MetricsState, start_child: StartChild
+) -> States:
     """Return everything the window knows, empty yet."""
     storage = Storage(lambda: open_store(paths.data / FILE_NAME))
     tasks = Tasks(loop)
@@ -122,9 +139,10 @@ def make_states(loop: asyncio.AbstractEventLoop, paths: AppPaths, metrics: Metri
 
         return make_bench_states(paths, engine)
 
+    cores = usable_cores()
     settings = SettingsState(paths.config_file)
     engine = EngineState(
-        make_supervisor(metrics.observe_memory, FRAME_S),
+        make_supervisor(metrics.observe_memory, lambda model: text_interval_s(model, cores), start_child),
         choose,
         choose_instead=lambda model: choose_instead(model, paths),
     )

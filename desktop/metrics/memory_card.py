@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from PySide6.QtCore import QElapsedTimer
 from PySide6.QtWidgets import QWidget
 
 from desktop.metrics import figures_text as words
@@ -14,6 +15,9 @@ from runtime.metrics.device import available_memory_bytes
 from runtime.values.generation import MemoryFigures
 from runtime.values.wording import bytes_text
 
+LEFT_EVERY_MS = 1000
+"""How old the figure of what the machine has left may be: it takes as long to read as all others together."""
+
 
 class MemoryCard(Card):
     """What the model takes."""
@@ -21,6 +25,7 @@ class MemoryCard(Card):
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(theme, parent)
         self._shown: MemoryFigures | None = None
+        self._since_left = QElapsedTimer()
         self._worker = FigureRow(theme, "memoryValue", words.tr("Memory"), words.memory_explanation(), large=True)
         self._plot = Sparkline(theme)
         self._plot.setAccessibleName(words.tr("Memory over time"))
@@ -58,4 +63,12 @@ class MemoryCard(Card):
         self._weights.set_value(bytes_text(memory.weights_bytes if memory else None))
         self._kv_cache.set_value(bytes_text(memory.kv_cache_bytes if memory else None))
         self._peak.set_value(bytes_text(memory.peak_bytes if memory else None))
-        self._left.set_value(bytes_text(available_memory_bytes() if memory else None))
+        self._show_left(memory)
+
+    def _show_left(self, memory: MemoryFigures | None) -> None:
+        if memory is None:
+            self._since_left.invalidate()
+            self._left.set_value(bytes_text(None))
+        elif not self._since_left.isValid() or self._since_left.hasExpired(LEFT_EVERY_MS):
+            self._since_left.start()
+            self._left.set_value(bytes_text(available_memory_bytes()))

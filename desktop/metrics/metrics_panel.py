@@ -16,7 +16,7 @@ from desktop.theme.theme import Theme
 
 MARGIN_PX = 12
 SPACING_PX = 10
-FRAME_MS = 100
+FRAME_MS = 250
 
 
 class MetricsPanel(QScrollArea):
@@ -58,7 +58,7 @@ class MetricsPanel(QScrollArea):
             card.apply_theme(theme)
 
     def _show_soon(self) -> None:
-        """Figures change with every token; showing them ten times a second is as much as can be read."""
+        """Figures change with every token; showing them four times a second is as much as can be read."""
         if not self._frame.isActive():
             self._frame.start()
 

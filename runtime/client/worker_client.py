@@ -65,7 +65,13 @@ T = TypeVar("T")
 
 
 class Child(Protocol):
-    """What the client needs of a started worker process."""
+    """What the client needs of a started worker process.
+
+    Attributes:
+        batch_interval_s: how long text waits for more after text was handed over.
+    """
+
+    batch_interval_s: float
 
     @property
     def pid(self) -> int:
@@ -90,7 +96,15 @@ class Child(Protocol):
         ...
 
 
+BatchInterval = Callable[[LoadedModel], float]
+"""How long in seconds text of a model waits for more, after text was handed over."""
+
 StartChild = Callable[[Callable[[list[FromWorker]], None], Callable[[WorkerExit], None]], Child]
+
+
+def as_it_comes(_model: LoadedModel) -> float:
+    """Have text wait for nothing."""
+    return 0.0
 
 
 class WorkerReply:
@@ -125,11 +139,11 @@ class WorkerClient:
     """Talks to one worker. Made by `start`; all methods belong to the loop that made it."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, on_memory: MemoryCallback | None = None, batch_interval_s: float = 0.0
+        self, loop: asyncio.AbstractEventLoop, on_memory: MemoryCallback | None, batch_interval: BatchInterval
     ) -> None:
         self._loop = loop
         self._on_memory = on_memory
-        self._batch_interval_s = batch_interval_s
+        self._batch_interval = batch_interval
         self._child: Child | None = None
         self._ids = itertools.count(1)
         self._inbox: deque[FromWorker] = deque()
@@ -143,18 +157,21 @@ class WorkerClient:
 
     @classmethod
     async def start(
-        cls, start_child: StartChild, on_memory: MemoryCallback | None = None, batch_interval_s: float = 0.0
+        cls,
+        start_child: StartChild,
+        on_memory: MemoryCallback | None = None,
+        batch_interval: BatchInterval = as_it_comes,
     ) -> WorkerClient:
         """Start a worker and shake hands.
 
-        Events are handed over as they come or, with `batch_interval_s`, the first at once and those after it together,
-        so often at most: a window has no use for more than a frame shows.
+        Text is handed over as it comes or, where `batch_interval` says so of the loaded model, the first of it at once
+        and what follows together, so often at most.
 
         Raises:
             WorkerLostError: it ended or did not answer within a minute.
             InternalError: it speaks another protocol.
         """
-        client = cls(asyncio.get_running_loop(), on_memory, batch_interval_s)
+        client = cls(asyncio.get_running_loop(), on_memory, batch_interval)
         client._child = start_child(client._receive, client._note_exit)
         client._child.send(Hello(PROTOCOL_VERSION))
         try:
@@ -192,7 +209,9 @@ class WorkerClient:
             self._progress[request_id] = on_progress
         try:
             message = Load(id=request_id, engine=model.engine, path=model.path, options=model.options)
-            return (await self._ask(request_id, message, Loaded)).model
+            loaded = (await self._ask(request_id, message, Loaded)).model
+            self._running_child().batch_interval_s = self._batch_interval(loaded)
+            return loaded
         finally:
             self._progress.pop(request_id, None)
 
@@ -287,18 +306,8 @@ class WorkerClient:
     # In the loop.
 
     def _drain(self) -> None:
-        if self._batch_interval_s > 0:
-            self._dispatch_all()
-            self._loop.call_later(self._batch_interval_s, self._end_batch)
-        else:
-            self._drain_scheduled = False
-            self._dispatch_all()
-
-    def _end_batch(self) -> None:
         self._drain_scheduled = False
-        if self._inbox:
-            self._drain_scheduled = True
-            self._drain()
+        self._dispatch_all()
 
     def _dispatch_all(self) -> None:
         while self._inbox:

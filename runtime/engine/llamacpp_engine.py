@@ -260,4 +260,5 @@ def _description(
         ),
         is_demo=options.is_demo or spec.is_demo,
         decode_reads=decode_reads(spec, plan.kv_cache_bits),
+        decode_threads=None if gpus else plan.decode_threads,
     )

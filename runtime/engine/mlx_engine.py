@@ -241,4 +241,5 @@ def _description(
         # Weights that grew while they were read are not those of the tensor table.
         decode_reads=decode_reads(spec, options.kv_cache_bits) if model.weights_bytes <= spec.weights_bytes else None,
         working_set_bytes=mlx_memory.working_set_bytes(),
+        decode_threads=None if computes_on_gpu() else usable_cores(),
     )

@@ -7,7 +7,9 @@ every process shares.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
+from typing import TypeVar
 
 import msgspec
 
@@ -16,6 +18,8 @@ from runtime.values.kv_cache import CacheOrigin, PrefixBreak
 from runtime.values.model import EngineName, Quantization
 from runtime.values.prompt import Prompt
 from runtime.values.sampling import SamplingParams
+
+T = TypeVar("T")
 
 
 class GenerateRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -213,3 +217,25 @@ class Failed(msgspec.Struct, frozen=True, tag=True):
 
 
 GenerationEvent = PromptProgress | TextDelta | Finished | Cancelled | Failed
+
+
+def merged(events: Iterable[T]) -> list[T | TextDelta]:
+    """Return `events` with neighbouring text of one request and kind joined: one piece instead of many."""
+    result: list[T | TextDelta] = []
+    for event in events:
+        last = result[-1] if result else None
+        if (
+            isinstance(event, TextDelta)
+            and isinstance(last, TextDelta)
+            and (last.id, last.kind) == (event.id, event.kind)
+        ):
+            result[-1] = TextDelta(
+                event.id,
+                last.text + event.text,
+                event.kind,
+                last.token_times_ns + event.token_times_ns,
+                last.choices + event.choices,
+            )
+        else:
+            result.append(event)
+    return result

@@ -120,6 +120,7 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
         advice: what would make the engine faster on this machine; None if nothing is known.
         decode_reads: what writing a token reads; None if that is not known.
         working_set_bytes: what Metal recommends to use at most on this machine; None elsewhere.
+        decode_threads: CPU threads that write tokens; None where an accelerator does.
     """
 
     name: str
@@ -137,3 +138,4 @@ class LoadedModel(msgspec.Struct, frozen=True, kw_only=True):
     advice: str | None = None
     decode_reads: DecodeReads | None = None
     working_set_bytes: int | None = None
+    decode_threads: int | None = None

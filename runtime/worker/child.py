@@ -2,7 +2,9 @@
 
 Plain `subprocess` and three threads, no event loop: one reads events, one keeps the tail of stderr, one writes, so that
 `send` never waits for a worker whose native library holds the interpreter for seconds. Events are decoded on the
-reading thread and handed over in batches, as many as one read brought.
+reading thread and handed over in batches, as many as one read brought. A window has no use for more text than its next
+frame shows: where `batch_interval_s` says so the reading thread sleeps after text, and takes all that came meanwhile at
+once.
 """
 
 from __future__ import annotations
@@ -11,16 +13,18 @@ import os
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from queue import SimpleQueue
 from threading import Thread
+from time import sleep
 from typing import BinaryIO
 
 import msgspec
 
 from runtime.values.errors import InternalError, InvalidRequestError
+from runtime.values.generation import Cancelled, Failed, Finished, TextDelta, merged
 from runtime.worker.channel import encode_line, read_batches
 from runtime.worker.protocol import FromWorker, Shutdown, ToWorker
 
@@ -65,7 +69,11 @@ def worker_environment(base: Mapping[str, str]) -> dict[str, str]:
 
 
 class WorkerChild:
-    """A worker process. Callbacks run on its own threads; `on_exit` comes last and once."""
+    """A worker process. Callbacks run on its own threads; `on_exit` comes last and once.
+
+    Attributes:
+        batch_interval_s: how long text waits for more after text was handed over; 0 hands each over as it comes.
+    """
 
     def __init__(
         self,
@@ -73,9 +81,12 @@ class WorkerChild:
         environment: Mapping[str, str],
         on_messages: Callable[[list[FromWorker]], None],
         on_exit: Callable[[WorkerExit], None],
+        pause_s: Callable[[float], None] = sleep,
     ) -> None:
         self._on_messages = on_messages
         self._on_exit = on_exit
+        self._pause_s = pause_s
+        self.batch_interval_s = 0.0
         self._outbox: SimpleQueue[bytes | None] = SimpleQueue()
         self._stderr_tail: deque[str] = deque(maxlen=STDERR_TAIL_LINES)
         self._process = subprocess.Popen(
@@ -156,7 +167,10 @@ class WorkerChild:
         decoder = msgspec.json.Decoder(FromWorker)
         try:
             for lines in read_batches(stream):
-                self._on_messages([decoder.decode(line) for line in lines])
+                messages = merged([decoder.decode(line) for line in lines])
+                self._on_messages(messages)
+                if self.batch_interval_s and _more_text_follows(messages):
+                    self._pause_s(self.batch_interval_s)
         except (msgspec.DecodeError, InternalError) as error:  # It can no longer be understood, so it serves nobody.
             self._stderr_tail.append(f"not understood: {error}")
             self._process.terminate()
@@ -178,6 +192,12 @@ class WorkerChild:
         with stream:
             for line in stream:
                 self._stderr_tail.append(line.decode("utf-8", "replace").rstrip())
+
+
+def _more_text_follows(messages: Iterable[FromWorker]) -> bool:
+    """Tell whether there was text in `messages`, and no end: what comes after an end is news."""
+    kinds = {type(message) for message in messages}
+    return TextDelta in kinds and not kinds & {Finished, Cancelled, Failed}
 
 
 def _close(stream: BinaryIO) -> None:

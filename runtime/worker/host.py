@@ -29,7 +29,7 @@ from runtime.values.generation import (
     GenerateRequest,
     GenerationEvent,
     MemoryFigures,
-    TextDelta,
+    merged,
 )
 from runtime.values.model import EngineName
 from runtime.worker.channel import MessageWriter, read_batches
@@ -306,25 +306,3 @@ def _bug(error: Exception) -> InternalError:
     detail = "".join(traceback.format_exception(error))
     sys.stderr.write(detail)
     return InternalError(f"The worker met a bug: {type(error).__name__}: {error}", detail=detail)
-
-
-def merged(events: list[GenerationEvent]) -> list[GenerationEvent]:
-    """Return `events` with neighbouring text of one request and kind joined: one line on the pipe instead of many."""
-    result: list[GenerationEvent] = []
-    for event in events:
-        last = result[-1] if result else None
-        if (
-            isinstance(event, TextDelta)
-            and isinstance(last, TextDelta)
-            and (last.id, last.kind) == (event.id, event.kind)
-        ):
-            result[-1] = TextDelta(
-                event.id,
-                last.text + event.text,
-                event.kind,
-                last.token_times_ns + event.token_times_ns,
-                last.choices + event.choices,
-            )
-        else:
-            result.append(event)
-    return result

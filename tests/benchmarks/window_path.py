@@ -21,6 +21,8 @@ from PySide6.QtCore import QEvent, QObject
 from desktop.app import Desktop
 from desktop.first_paint import FirstPaint, make_application
 from desktop.state.engine_state import Serving
+from runtime.client.launch import start_worker_child
+from runtime.client.worker_client import StartChild
 from runtime.config.paths import HOME_VARIABLE, app_paths
 from runtime.config.settings import Settings, write_settings
 from runtime.values.generation import GenerationStats
@@ -58,13 +60,15 @@ class Paints(QObject):
 class WindowPath:
     """The real window over a home of its own, on the screen as long as the benchmark runs."""
 
-    def __init__(self, home: Path, model: Path, threads: int | None = None) -> None:
+    def __init__(
+        self, home: Path, model: Path, threads: int | None = None, start_child: StartChild = start_worker_child
+    ) -> None:
         self.paths = app_paths({HOME_VARIABLE: str(home)})
         write_settings(self.paths.config_file, Settings(default_model=str(model), threads=threads))
         application = make_application(self.paths.assets)
         self._loop = qasync.QEventLoop(application)
         asyncio.set_event_loop(self._loop)
-        self._desktop = Desktop(FirstPaint(application, self.paths), self._loop, self.paths)
+        self._desktop = Desktop(FirstPaint(application, self.paths), self._loop, self.paths, start_child)
         self._session = self._loop.create_task(self._desktop.session.run())
         self._paints = Paints(self._desktop.chat_panel.transcript.viewport())
         self.paints_per_second: list[float] = []

@@ -1,11 +1,12 @@
 """What showing a reply costs its speed: decode tok/s with the window visible and painting, against a headless client.
 
-On the random-weight model of 0.33 billion parameters on llama.cpp, each path with a worker of its own, the same prompt,
-sampling and threads. A round asks both, one after the other; the window's reply is stopped at the same length.
+On the random-weight model of 0.33 billion parameters on llama.cpp. Both ask the same worker in turn, so that all that
+differs is who listens: the window, or a client on a bare event loop while the window stands still. The replies of a
+round follow each other at once, the order alternates (A B, B A, …), and the ratio is the median over the rounds.
 
-    xvfb-run -a uv run python -m tests.benchmarks.window_streaming --rounds 10
+    xvfb-run -a uv run python -m tests.benchmarks.window_streaming --rounds 60
 
-Without QT_QPA_PLATFORM and a display the window is drawn into memory.
+takes about five seconds a round. Without QT_QPA_PLATFORM and a display the window is drawn into memory.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ import os
 import statistics
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from time import perf_counter_ns
+from time import perf_counter_ns, process_time_ns
 
 from runtime.engine.llamacpp_threads import busy_cores, choose_threads
 from runtime.metrics.device import read_device
 from runtime.values.generation import GenerateRequest
-from runtime.values.model import EngineName, LoadOptions
+from runtime.values.model import EngineName
 from runtime.values.prompt import ChatPrompt, Message, Role
 from runtime.values.sampling import SamplingParams
-from tests.benchmarks.engine_paths import WorkerPath
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
+from tests.benchmarks.shared_worker import GuestPath, SharedWorker
 from tests.benchmarks.window_path import QUESTION, WindowPath
 
 WINDOW, HEADLESS = "window", "headless client"
@@ -43,7 +45,21 @@ def request(tokens: int) -> GenerateRequest:
     )
 
 
-def headless_speed(path: WorkerPath, tokens: int) -> float:
+class Cpu:
+    """How much of a core this process takes while a reply is written."""
+
+    def __init__(self) -> None:
+        self.shares: dict[str, list[float]] = {WINDOW: [], HEADLESS: []}
+
+    def over(self, name: str, speed: Callable[[], float]) -> float:
+        """Return what `speed` returns, and note what that took."""
+        cpu_ns, begun_ns = process_time_ns(), perf_counter_ns()
+        found = speed()
+        self.shares[name].append((process_time_ns() - cpu_ns) / (perf_counter_ns() - begun_ns))
+        return found
+
+
+def headless_speed(path: GuestPath, tokens: int) -> float:
     """Return tok/s of one reply that nobody looks at."""
     speed = path.answer(request(tokens)).decode_tokens_per_second
     assert speed is not None
@@ -53,8 +69,8 @@ def headless_speed(path: WorkerPath, tokens: int) -> float:
 def parsed() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rounds", type=int, default=10)
-    parser.add_argument("--tokens", type=int, default=200)
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--tokens", type=int, default=120)
     parser.add_argument("--threads", type=int, default=None, help="llama.cpp threads (default: the engine's choice)")
     parser.add_argument("--models", type=Path, default=Path(tempfile.gettempdir()) / "first-token-models")
     return parser.parse_args()
@@ -65,14 +81,15 @@ def main() -> None:
     options = parsed()
     model = large_model(EngineName.LLAMACPP, options.models)
     threads = options.threads or choose_threads(None, read_device(), model.stat().st_size, busy_cores).decode
+    worker, cpu = SharedWorker(), Cpu()
     with tempfile.TemporaryDirectory() as folder:
-        window = WindowPath(Path(folder), model, threads)
-        headless = WorkerPath(EngineName.LLAMACPP, model, LoadOptions(threads=threads))
+        window = WindowPath(Path(folder), model, threads, worker.start_child)
+        headless = GuestPath(worker)
         try:
             samples = measure(
                 {
-                    WINDOW: lambda: window.run(options.tokens),
-                    HEADLESS: lambda: headless_speed(headless, options.tokens),
+                    WINDOW: lambda: cpu.over(WINDOW, lambda: window.run(options.tokens)),
+                    HEADLESS: lambda: cpu.over(HEADLESS, lambda: headless_speed(headless, options.tokens)),
                 },
                 options.rounds,
             )
@@ -83,6 +100,8 @@ def main() -> None:
     sys.stdout.write(f"{machine()}, {platform}\n{model.name}, {options.tokens} tokens, {threads} threads\n")
     for name, values in samples.items():
         sys.stdout.write(summary(name, values, "tok/s") + "\n")
+    for name, shares in cpu.shares.items():
+        sys.stdout.write(f"{name}: {100 * statistics.median(shares):.1f} % of a core in its process\n")
     sys.stdout.write(f"painted {statistics.median(window.paints_per_second):.0f} times a second\n")
     sys.stdout.write(f"{WINDOW} ÷ {HEADLESS}: {paired_ratio(samples[WINDOW], samples[HEADLESS])}\n")
 

@@ -60,17 +60,14 @@ class Overlays(QObject):
         self._place_buttons(message_with_buttons)
         self.retry.place(self._retry_boxes())
         self.jump.setVisible(self._scrolling.is_far_from_end())
-        size = self.jump.sizeHint()
-        self.jump.setGeometry(
-            (viewport.width() - size.width()) // 2,
-            viewport.height() - size.height() - MARGIN_PX,
-            size.width(),
-            size.height(),
-        )
-        bar = self.find_bar.sizeHint()
-        self.find_bar.setGeometry(
-            max(viewport.width() - bar.width() - MARGIN_PX, 0), MARGIN_PX, bar.width(), bar.height()
-        )
+        if self.jump.isVisible():
+            size = self.jump.sizeHint()
+            left = (viewport.width() - size.width()) // 2
+            self.jump.setGeometry(left, viewport.height() - size.height() - MARGIN_PX, size.width(), size.height())
+        if self.find_bar.isVisible():
+            bar = self.find_bar.sizeHint()
+            left = max(viewport.width() - bar.width() - MARGIN_PX, 0)
+            self.find_bar.setGeometry(left, MARGIN_PX, bar.width(), bar.height())
 
     def _place_buttons(self, message: int | None) -> None:
         if message is None:

@@ -1,4 +1,4 @@
-"""What the host makes of an engine's events."""
+"""Neighbouring text joined into one event."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runtime.values.generation import GenerationEvent, PromptProgress, TextDelta, TextKind
-from runtime.worker.host import merged
+from runtime.values.generation import GenerationEvent, PromptProgress, TextDelta, TextKind, merged
 
 events = st.lists(
     st.one_of(
