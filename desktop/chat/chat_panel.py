@@ -12,6 +12,7 @@ from desktop.chat.composer import Composer
 from desktop.chat.message_words import message_view, progress_text
 from desktop.chat.transcript.accessibility import install_accessibility
 from desktop.chat.transcript.transcript_view import TranscriptView
+from desktop.chat.wait_words import wait_explanation
 from desktop.chat.welcome import Welcome
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState, EngineStatus, Loading, Serving, short_name
@@ -81,6 +82,7 @@ class ChatPanel(QWidget):
 
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
+        self._theme = theme
         self.setAutoFillBackground(True)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor(theme.colors.page))
@@ -120,6 +122,7 @@ class ChatPanel(QWidget):
         self._escape_key.activated.connect(self._escape)
         view = self.transcript
         view.edit_requested.connect(self._begin_edit)
+        view.explanation_requested.connect(self._explain_wait)
         view.link_activated.connect(self._ask_before_link)
         view.first_text_painted.connect(lambda _id, _time_ns: self._metrics.note_first_paint())
         view.regenerate_requested.connect(
@@ -278,6 +281,14 @@ class ChatPanel(QWidget):
             self._chat.stop()
         else:
             self._end_edit()
+
+    def _explain_wait(self, number: int) -> None:
+        """Say why a reply was slow to begin."""
+        from desktop.chat.wait_dialog import WaitDialog  # noqa: PLC0415 - most days nobody asks
+
+        explanation = wait_explanation(self._chat.path, MessageId(number))
+        if explanation is not None:
+            WaitDialog(self._theme, explanation, self).open()
 
     def _ask_before_link(self, address: str) -> None:
         """Show where a link leads before anything opens it: its text may name one address and lead to another."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from PySide6.QtCore import QCoreApplication
 
 from desktop.chat.transcript.message_view import REPLY_ACTIONS, USER_ACTIONS, MessageAction, MessageView
+from desktop.chat.wait_words import cause, prompt_text
 from runtime.values.chat import ChatMessage, MessageState
 from runtime.values.generation import GenerationStats, PromptProgress, StopReason
 from runtime.values.prompt import Role
@@ -43,6 +44,11 @@ def actions(message: ChatMessage) -> frozenset[MessageAction]:
     """Return what can be asked for beside `message`."""
     if message.role is Role.USER:
         return USER_ACTIONS
+    is_measured = message.stats is not None and message.stats.ttft_parts is not None
+    return _reply_actions(message) | ({MessageAction.EXPLAIN_WAIT} if is_measured else frozenset())
+
+
+def _reply_actions(message: ChatMessage) -> frozenset[MessageAction]:
     match message.state:
         case MessageState.STREAMING:
             return frozenset()
@@ -64,12 +70,21 @@ def reasoning_label(reasoning_ms: float | None) -> str:
 
 
 def figures(message: ChatMessage) -> str:
-    """Return the line under a reply: time to first token, speed, length."""
+    """Return the line under a reply: time to first token, speed, length, and what was read for it."""
     stats = message.stats
     if stats is None:
         return ""
     parts = [milliseconds_text(stats.ttft_ms), speed_text(stats.decode_tokens_per_second)]
-    return " · ".join([*parts, tr("{count} tokens").format(count=f"{stats.generated_tokens:,}")])
+    parts.append(tr("{count} tokens").format(count=f"{stats.generated_tokens:,}"))
+    return " · ".join([*parts, read_text(stats)])
+
+
+def read_text(stats: GenerationStats) -> str:
+    """Return how many tokens of the prompt were evaluated, and how many were cached."""
+    read = f"{stats.prompt_tokens - stats.cached_tokens:,}"
+    if not stats.cached_tokens:
+        return tr("{read} read").format(read=read)
+    return tr("{read} read, {cached} cached").format(read=read, cached=f"{stats.cached_tokens:,}")
 
 
 def figures_details(message: ChatMessage) -> str:
@@ -77,40 +92,17 @@ def figures_details(message: ChatMessage) -> str:
     stats = message.stats
     if stats is None:
         return ""
-    prompt = tr("Prompt: {total} tokens, {cached} of them cached").format(
-        total=f"{stats.prompt_tokens:,}", cached=f"{stats.cached_tokens:,}"
-    )
     lines = [
         tr("First token after {time}").format(time=milliseconds_text(stats.ttft_ms)),
         tr("Prefill {prefill}, decode {decode}").format(
             prefill=speed_text(stats.prefill_tokens_per_second), decode=speed_text(stats.decode_tokens_per_second)
         ),
-        prompt,
-        *wait_lines(stats),
+        prompt_text(stats),
+        *([cause(stats, stats.ttft_parts)] if stats.ttft_parts is not None else []),
         tr("Ended: {reason}").format(reason=stop_reason_text(message)),
         f"{stats.model}, {quantization_text(stats.quantization)}",
     ]
     return "\n".join(lines)
-
-
-def wait_lines(stats: GenerationStats) -> list[str]:
-    """Return what took most of the wait for the first token: the answer to "why was this slow?"."""
-    parts = stats.ttft_parts
-    if parts is None:
-        return []
-    reading = tr("reading {count} tokens that were not cached").format(
-        count=f"{stats.prompt_tokens - stats.cached_tokens:,}"
-    )
-    took_ms = {
-        tr("waiting for other work"): parts.queue_ms,
-        tr("loading the model"): parts.load_ms,
-        tr("the chat template"): parts.tokenize_ms,
-        tr("fetching what is cached"): parts.cache_restore_ms,
-        reading: parts.prefill_ms,
-        tr("the first token itself"): parts.first_decode_ms,
-    }
-    longest = max(took_ms, key=lambda what: took_ms[what])
-    return [tr("Most of the wait: {what}, {time}").format(what=longest, time=milliseconds_text(took_ms[longest]))]
 
 
 def stop_reason_text(message: ChatMessage) -> str:

@@ -60,12 +60,18 @@ def find_break(
         return None
     index = departure.shared_tokens
     deadline_s = clock_s() + LIMIT_S
-    return PrefixBreak(
+    found = PrefixBreak(
         token_index=index,
         kept_text=reader.text_of(departure.kept_token_id)[:MOST_CHARACTERS],
         prompt_text=reader.text_of(token_ids[index])[:MOST_CHARACTERS],
-        message_index=_message_at(index, prompt, token_ids, reader, lambda: clock_s() < deadline_s),
     )
+    if not isinstance(prompt, ChatPrompt):
+        return found
+    place = _message_at(index, prompt, token_ids, reader, lambda: clock_s() < deadline_s)
+    if place is None:
+        return found
+    after, role = len(prompt.messages) - 1 - place, prompt.messages[place].role
+    return msgspec.structs.replace(found, message_index=place, messages_after=after, role=role)
 
 
 def departure_of(kept: Iterable[Sequence[int]], token_ids: Sequence[int]) -> Departure | None:
@@ -77,7 +83,7 @@ def departure_of(kept: Iterable[Sequence[int]], token_ids: Sequence[int]) -> Dep
 
 def _message_at(
     index: int,
-    prompt: Prompt,
+    prompt: ChatPrompt,
     token_ids: Sequence[int],
     reader: PromptReader,
     has_time: Callable[[], bool],
@@ -87,8 +93,6 @@ def _message_at(
     None where the template wrote the token before the first message's words, where it cannot be asked, and where that
     takes too long.
     """
-    if not isinstance(prompt, ChatPrompt):
-        return None
     before, after = -1, len(prompt.messages)  # The first one begins behind it; after the last there is none.
     reaches_words = False
     try:

@@ -15,7 +15,9 @@ from typing import assert_never
 import msgspec
 
 from runtime.engine.base import EngineMemory, LoadProgressCallback
+from runtime.engine.evaluated_tokens import EvaluatedTokens
 from runtime.engine.generation import Generation
+from runtime.engine.prefix_break import PromptReader, find_break
 from runtime.metrics.bandwidth import USUAL_BUFFER_BYTES, MemoryReader
 from runtime.values.errors import FirstTokenError, ModelBrokenError, ModelMissingError
 from runtime.values.generation import (
@@ -127,6 +129,7 @@ class ScriptedEngine:
         self._served = 0
         self._remembered: tuple[int, ...] = ()
         self._conversation = ""
+        self._evaluated = EvaluatedTokens()
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
         """See `Engine.load`; `path` is the script."""
@@ -211,6 +214,7 @@ class ScriptedEngine:
         """See `Engine.forget_caches`."""
         if conversation in (None, self._conversation):
             self._remembered, self._conversation = (), ""
+        self._evaluated.forget(conversation)
 
     def unload(self) -> None:
         """See `Engine.unload`."""
@@ -245,6 +249,8 @@ class ScriptedEngine:
         except FirstTokenError as error:
             return [generation.failed(error)]
         running.done_tokens = self._cached_tokens(running.prompt) if request.reuse_cache else 0
+        kept = self._evaluated.of(request.conversation) if self._script.remembers_prompt else ()
+        generation.find_break = lambda: find_break(kept, request.prompt, running.prompt, READER)
         self._running.append(running)
         return [generation.cache_restored(running.done_tokens)]
 
@@ -278,6 +284,7 @@ class ScriptedEngine:
             return [running.generation.prefill_progress(running.done_tokens)]
         self._remembered = running.prompt
         self._conversation = running.generation.request.conversation
+        self._evaluated.note(self._conversation, running.prompt)
         running.due_ns = self._clock_ns()
         return [running.generation.prefilled()]
 
@@ -306,6 +313,9 @@ def token_ids(prompt: Prompt) -> tuple[int, ...]:
         case _:
             assert_never(prompt)
     return tuple(word.encode("utf-8", "replace")[0] for word in words)
+
+
+READER = PromptReader(token_ids, chr)
 
 
 def read_script(path: Path) -> Script:

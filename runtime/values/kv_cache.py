@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from runtime.values.prompt import Role
+
 
 class CacheOrigin(StrEnum):
     """Where the tokens of a prompt came from that did not have to be evaluated."""
@@ -39,9 +41,13 @@ class PrefixBreak(msgspec.Struct, frozen=True, kw_only=True):
         kept_text: the text of the token that was kept there.
         prompt_text: the text of the prompt's token.
         message_index: which of the prompt's messages it belongs to; None where that cannot be told.
+        messages_after: how many messages follow that one.
+        role: who speaks in it.
     """
 
     token_index: int
     kept_text: str
     prompt_text: str
     message_index: int | None = None
+    messages_after: int = 0
+    role: Role | None = None

@@ -99,6 +99,7 @@ class TranscriptMenu(QMenu):
             (MessageAction.REGENERATE, "menuRegenerate", _tr("Regenerate")),
             (MessageAction.CONTINUE, "menuContinue", _tr("Continue")),
             (MessageAction.RETRY, "menuRetry", _tr("Retry")),
+            (MessageAction.EXPLAIN_WAIT, "menuExplainWait", _tr("Why was this slow?")),
             (MessageAction.DELETE, "menuDelete", _tr("Delete")),
         ):
             if action in view.actions:

@@ -14,7 +14,7 @@ COPIED_SHOWN_MS = 1500
 
 
 class MessageButtons(QWidget):
-    """Copy, edit, regenerate, continue, delete, and the arrows between versions.
+    """Copy, edit, regenerate, continue, why it was slow, delete, and the arrows between versions.
 
     Signals:
         action_requested: message id and `MessageAction`.
@@ -37,6 +37,9 @@ class MessageButtons(QWidget):
                 theme, "refresh-cw", "regenerateButton", self.tr("Regenerate"), parent=self
             ),
             MessageAction.CONTINUE: IconButton(theme, "play", "continueButton", self.tr("Continue"), parent=self),
+            MessageAction.EXPLAIN_WAIT: IconButton(
+                theme, "timer", "explainWaitButton", self.tr("Why was this slow?"), parent=self
+            ),
             MessageAction.DELETE: IconButton(theme, "trash-2", "deleteMessageButton", self.tr("Delete"), parent=self),
         }
         self._back = IconButton(

@@ -19,6 +19,7 @@ class MessageAction(Enum):
     CONTINUE = auto()
     DELETE = auto()
     RETRY = auto()
+    EXPLAIN_WAIT = auto()
 
 
 USER_ACTIONS = frozenset({MessageAction.COPY, MessageAction.EDIT, MessageAction.DELETE})
@@ -35,7 +36,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
         state: how far it has come.
         reasoning: markdown; empty for none.
         reasoning_label: what the folded reasoning says of itself: "Thought for 3.2 s".
-        figures: the line below it: "182 ms · 39.2 tok/s · 512 tokens".
+        figures: the line below it: "182 ms · 39.2 tok/s · 512 tokens · 38 read, 1,204 cached".
         figures_details: more of them, shown as a tooltip.
         status: what is going on while no text has come yet: "Reading the prompt · 40 %".
         notice: what has to be said about its end: that it was interrupted, or what failed and what to do next.

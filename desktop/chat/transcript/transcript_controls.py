@@ -31,7 +31,8 @@ class TranscriptControls(TranscriptCanvas):
     """The canvas with all its controls.
 
     Signals:
-        edit_requested, regenerate_requested, continue_requested, delete_requested, retry_requested: carry a message id.
+        edit_requested, regenerate_requested, continue_requested, delete_requested, retry_requested,
+            explanation_requested: carry a message id.
         branch_requested: message id, and 1 for the next version of it or -1 for the previous one.
         link_activated: an address that the user wants to open; where it leads has not been shown yet.
     """
@@ -41,6 +42,7 @@ class TranscriptControls(TranscriptCanvas):
     continue_requested = Signal(int)
     delete_requested = Signal(int)
     retry_requested = Signal(int)
+    explanation_requested = Signal(int)
     branch_requested = Signal(int, int)
     link_activated = Signal(str)
 
@@ -80,6 +82,8 @@ class TranscriptControls(TranscriptCanvas):
                 self.delete_requested.emit(message_id)
             case MessageAction.RETRY:
                 self.retry_requested.emit(message_id)
+            case MessageAction.EXPLAIN_WAIT:
+                self.explanation_requested.emit(message_id)
 
     def _press_control(self, place: RowPlace, control: RowControl) -> None:
         item = self._layout.items[place.message]

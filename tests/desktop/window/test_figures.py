@@ -75,7 +75,7 @@ async def test_the_figures_under_the_message_are_those_of_the_panel(home: Home) 
         await ask_timed(window)
         view = window.message_view(-1)
         assert view.figures == " · ".join(
-            [window.text_of("ttftValue"), window.text_of("averageSpeedValue"), f"{WORDS} tokens"]
+            [window.text_of("ttftValue"), window.text_of("averageSpeedValue"), f"{WORDS} tokens", "10 read"]
         )
         assert "INT4" in view.figures_details
         assert "the model was done" in view.figures_details

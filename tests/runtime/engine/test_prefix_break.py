@@ -92,6 +92,8 @@ def test_an_edit_is_found_in_the_message_that_was_edited(texts: list[str], *, wi
     assert found is not None
     assert (found.message_index, found.kept_text, found.prompt_text) == (place, "<end>", "more")
     assert words_of(after)[: found.token_index] == words_of(before)[: found.token_index]
+    assert found.role is after.messages[place].role
+    assert found.messages_after == len(texts) - 1 - place
 
 
 def test_a_template_that_fails_or_takes_too_long_leaves_the_message_open() -> None:

@@ -18,9 +18,10 @@ from runtime.store.transfer_format import ChatExport, ExportedChat, ExportedMess
 from runtime.values.chat import ChatId, MessageState
 from runtime.values.errors import ErrorReport, StoreError
 from runtime.values.generation import StopReason, TextKind
+from runtime.values.kv_cache import CacheOrigin, PrefixBreak
 from runtime.values.prompt import Role
 from runtime.values.sampling import SamplingParams
-from tests.runtime.store.chat_examples import INT4, STATS, add_exchange, add_reply, chain_export, texts
+from tests.runtime.store.chat_examples import DONE, INT4, STATS, add_exchange, add_reply, chain_export, texts
 
 WHOLE = chain_export("whole", ["question", "answer"], STATS)
 
@@ -225,3 +226,20 @@ def test_files_are_written_whole_and_read_back(store: Store, tmp_path: Path) -> 
         write_file(tmp_path / "nowhere" / "x.json", content)
     with pytest.raises(StoreError):
         export_json(store, [ChatId(99)])
+
+
+def test_where_a_prompt_left_what_was_kept_is_stored_and_exported(store: Store) -> None:
+    found = PrefixBreak(
+        token_index=7, kept_text="\ud800 <think>", prompt_text="OK", message_index=3, messages_after=1, role=Role.USER
+    )
+    stats = msgspec.structs.replace(STATS, cache_origin=CacheOrigin.DISK, prefix_break=found)
+    chat = store.chats.create().id
+    asked = store.messages.add_user(chat, None, "question")
+    writer = store.replies.begin(chat, asked.id, model=None, quantization=None)
+    writer.finish(msgspec.structs.replace(DONE, stats=stats))
+    imported = import_json(store, export_json(store, [chat]))[0]
+    for one in (chat, imported):
+        kept = store.messages.current_path(one)[-1].stats
+        assert kept is not None
+        assert kept.cache_origin is CacheOrigin.DISK
+        assert kept.prefix_break == msgspec.structs.replace(found, kept_text="\ufffd <think>")
