@@ -180,13 +180,18 @@ def _params(library: Library, plan: ServerPlan, endpoint: Endpoint) -> _Params:
     params.cpuparams_batch.n_threads = plan.prefill_threads
     modes = library.llama_load_mode
     load_mode = modes.LLAMA_LOAD_MODE_AUTO if plan.maps_weights else modes.LLAMA_LOAD_MODE_NONE
-    settings = {**_private(endpoint), **_sizes(plan), **_kv_types(library, plan.kv_cache_bits), "load_mode": load_mode}
+    settings = {
+        **_private(endpoint, plan),
+        **_sizes(plan),
+        **_kv_types(library, plan.kv_cache_bits),
+        "load_mode": load_mode,
+    }
     for name, value in settings.items():
         setattr(params, name, value)
     return params
 
 
-def _private(endpoint: Endpoint) -> dict[str, object]:
+def _private(endpoint: Endpoint, plan: ServerPlan) -> dict[str, object]:
     """Return the settings that keep the server to ourselves, offline and silent."""
     return {
         "hostnames": [endpoint.host],
@@ -202,6 +207,7 @@ def _private(endpoint: Endpoint) -> dict[str, object]:
         "verbosity": VERBOSITY_ERRORS,
         "chat_template": BUILT_IN_TEMPLATE,
         "use_jinja": False,
+        "slot_save_path": f"{endpoint.slot_folder(plan)}{os.sep}",
     }
 
 
@@ -220,6 +226,8 @@ def _sizes(plan: ServerPlan) -> dict[str, object]:
         "warmup": False,
         "cache_ram_mib": plan.prompt_cache_mib,
         "n_ctx_checkpoints": plan.context_checkpoints,
+        # Idle slots keep what they hold; copying it into the prompt cache at every request takes time and memory.
+        "cache_idle_slots": False,
     }
 
 

@@ -20,7 +20,9 @@ from runtime.engine.evaluated_tokens import EvaluatedTokens
 from runtime.engine.generation import Generation
 from runtime.engine.llamacpp_bandwidth import memory_reader
 from runtime.engine.llamacpp_build import device_text
+from runtime.engine.llamacpp_conversations import Conversations
 from runtime.engine.llamacpp_http import lost
+from runtime.engine.llamacpp_keeping import make_slot_folder, open_conversations
 from runtime.engine.llamacpp_loading import check_computes, choose_server, load_error, read_gguf, start_server
 from runtime.engine.llamacpp_plan import KV_CACHE_BITS, plan_server
 from runtime.engine.llamacpp_running import RunningRequest
@@ -52,6 +54,7 @@ class _Loaded(msgspec.Struct, frozen=True):
     server: LlamaServer
     tokenizer: ServerTokenizer
     description: LoadedModel
+    conversations: Conversations
 
 
 class LlamaCppEngine:
@@ -71,8 +74,6 @@ class LlamaCppEngine:
         self._running: list[RunningRequest] = []
         self._ready: list[GenerationEvent] = []
         self._selector = selectors.DefaultSelector()
-        self._idle_context_tokens = 0
-        self._idle_conversation = ""
         self._evaluated = EvaluatedTokens()
 
     def load(self, path: Path, options: LoadOptions, on_progress: LoadProgressCallback) -> LoadedModel:
@@ -84,6 +85,7 @@ class LlamaCppEngine:
         device = self._read_device()
         choice = choose_server(options, self._environment, device)
         plan = plan_server(spec, options, device, self._measure_busy_cores, may_have_gpu=choice.may_have_gpu)
+        plan = msgspec.structs.replace(plan, slot_folder=make_slot_folder(options.kv_store))
         try:
             server = start_server(plan, choice, self._environment)
         except LoadFailedError as failure:
@@ -99,21 +101,24 @@ class LlamaCppEngine:
             server.close()
             raise
         on_progress(CHECKED)
-        self._model = _Loaded(spec, plan, server, tokenizer, description)
+        conversations = open_conversations(server, plan, spec, description, options, choice.program)
+        self._model = _Loaded(spec, plan, server, tokenizer, description, conversations)
         return description
 
     def submit(self, request: GenerateRequest) -> None:
         """See `Engine.submit`."""
-        self._loaded()
+        self._loaded().conversations.pause()
         self._queue.append(request)
 
     def step(self) -> list[GenerationEvent]:
         """See `Engine.step`: take requests up, wait a moment for the server, and pass on all that has arrived."""
         events, self._ready = self._ready, []
-        while self._queue and len(self._running) < self._loaded().plan.parallel_requests:
-            events += self._take_up(self._queue.popleft())
+        if self._queue:
+            events += self._take_up_waiting(self._loaded())
         if self._running:
             events += self._read(wait=not events)
+        if events and self._model is not None and not self.busy():
+            self._model.conversations.write_soon(events)
         return events
 
     def cancel(self, request_id: int) -> None:
@@ -146,7 +151,7 @@ class LlamaCppEngine:
         """
         model = self._loaded()
         bits = model.plan.kv_cache_bits
-        tokens = [running.context_tokens for running in self._running] or [self._idle_context_tokens]
+        tokens = [running.context_tokens for running in self._running] or [model.conversations.last_tokens]
         used_bytes = sum(kv_cache_bytes(model.spec, count, bits) for count in tokens)
         reserved_bytes = kv_cache_bytes(model.spec, model.plan.context_tokens, bits) * model.plan.parallel_requests
         return EngineMemory(
@@ -168,27 +173,25 @@ class LlamaCppEngine:
         )
 
     def kept_caches(self) -> tuple[KeptCache, ...]:
-        """See `Engine.kept_caches`: that of the last request. The server does not tell what else it has."""
-        model = self._loaded()
-        if not self._idle_context_tokens:
-            return ()
-        nbytes = kv_cache_bytes(model.spec, self._idle_context_tokens, model.plan.kv_cache_bits)
-        return (KeptCache(conversation=self._idle_conversation, tokens=self._idle_context_tokens, nbytes=nbytes),)
+        """See `Engine.kept_caches`: as far as is known, for the server does not tell."""
+        return self._loaded().conversations.kept()
 
     def forget_caches(self, conversation: str | None) -> None:
         """See `Engine.forget_caches`."""
         self._evaluated.forget(conversation)
-        if conversation in (None, self._idle_conversation):
-            self._idle_conversation, self._idle_context_tokens = "", 0
+        conversations = self._loaded().conversations
+        conversations.forget(conversation)
+        if not self.busy():
+            conversations.write_soon(())
 
     def unload(self) -> None:
         """See `Engine.unload`. The embedded server gives back nearly all; the end of the process is sure."""
         for request in [*self._queue, *(running.generation.request for running in self._running)]:
             self.cancel(request.id)
-        self._idle_context_tokens = 0
         self._evaluated.forget(None)
         model, self._model = self._model, None
         if model is not None:
+            model.conversations.close()
             model.server.close()
 
     def _loaded(self) -> _Loaded:
@@ -196,14 +199,25 @@ class LlamaCppEngine:
             raise EngineUnavailableError("No model is loaded.", "Choose a model first.")
         return self._model
 
-    def _take_up(self, request: GenerateRequest) -> list[GenerationEvent]:
-        model = self._loaded()
+    def _take_up_waiting(self, model: _Loaded) -> list[GenerationEvent]:
+        """Take up as many as may run; while the server saves a slot, which nothing can stop, they wait here."""
+        if model.conversations.is_held_up:
+            model.conversations.wait(STEP_S)
+        events: list[GenerationEvent] = []
+        while self._queue and not model.conversations.is_held_up and len(self._running) < model.plan.parallel_requests:
+            events += self._take_up(self._queue.popleft(), model)
+        return events
+
+    def _take_up(self, request: GenerateRequest, model: _Loaded) -> list[GenerationEvent]:
         running = RunningRequest(Generation(request, model.description, self.memory))
         kept = self._evaluated.of(request.conversation)
-        events = running.start(model.server.client, model.tokenizer, model.plan.context_tokens, kept)
+        limit_tokens = model.plan.context_tokens
+        events = running.start(model.server.client, model.tokenizer, limit_tokens, model.conversations, kept)
         if not running.generation.ended:
             self._running.append(running)
             self._selector.register(running, selectors.EVENT_READ, running)
+        elif running.slot is not None:
+            model.conversations.leave(running.slot, running.held)
         return events
 
     def _read(self, *, wait: bool) -> list[GenerationEvent]:
@@ -232,9 +246,9 @@ class LlamaCppEngine:
         self._selector.unregister(running)
         running.hang_up()
         self._running.remove(running)
-        self._idle_context_tokens = running.context_tokens
-        self._idle_conversation = running.generation.request.conversation
-        self._evaluated.note(self._idle_conversation, running.evaluated)
+        if running.slot is not None:
+            self._loaded().conversations.leave(running.slot, running.held)
+        self._evaluated.note(running.generation.request.conversation, running.evaluated)
 
 
 def _description(

@@ -168,6 +168,7 @@ def _arguments(plan: ServerPlan, endpoint: Endpoint) -> list[str]:
         *("--batch-size", str(plan.batch_tokens)),
         *("--ubatch-size", str(plan.batch_tokens)),
         *("--chat-template", BUILT_IN_TEMPLATE),
+        *("--slot-save-path", str(endpoint.slot_folder(plan))),
     ]
     if endpoint.address.port:
         arguments += ["--port", str(endpoint.address.port)]
@@ -194,6 +195,8 @@ def _environment(base: Mapping[str, str], endpoint: Endpoint, plan: ServerPlan) 
         "LLAMA_ARG_CORS_ORIGINS": "",
         "LLAMA_ARG_KV_UNIFIED": "0",
         "LLAMA_ARG_CACHE_RAM": str(plan.prompt_cache_mib),
+        "LLAMA_ARG_CACHE_IDLE_SLOTS": "0",
+        "LLAMA_ARG_CTX_CHECKPOINTS": str(plan.context_checkpoints),
     }
 
 

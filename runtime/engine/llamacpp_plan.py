@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from runtime.engine.kv_budget import default_kept_bytes
 from runtime.engine.llamacpp_server import ServerPlan
 from runtime.engine.llamacpp_threads import choose_threads
 from runtime.library.fit import at_once, choose_context, kept_windows_bytes, kv_cache_bytes, memory_need
@@ -34,8 +35,6 @@ MAX_PARALLEL_REQUESTS = 32
 KV_CACHE_BITS = (4, 8)
 KV_BLOCK_ELEMENTS = 32
 
-MOST_PROMPT_CACHE_BYTES = 1 << 30
-PROMPT_CACHE_SHARE = 4
 MOST_CHECKPOINTS = 32
 MOST_CHECKPOINT_BYTES = 1 << 30
 CHECKPOINT_SHARE = 8
@@ -79,10 +78,18 @@ def plan_server(
         gpu_layers=options.gpu_layers,
         may_have_gpu=may_have_gpu,
         kv_cache_bits=options.kv_cache_bits,
-        prompt_cache_mib=min(MOST_PROMPT_CACHE_BYTES, spare_bytes // PROMPT_CACHE_SHARE) // MIB,
+        prompt_cache_mib=_prompt_cache_bytes(spec, options, context_tokens, spare_bytes) // MIB,
         maps_weights=may_have_gpu or not _is_rearranged(spec),
         context_checkpoints=_checkpoints(spec.recurrent_state_bytes + windows_bytes, spare_bytes),
     )
+
+
+def _prompt_cache_bytes(spec: ModelSpec, options: LoadOptions, context_tokens: int, spare_bytes: int) -> int:
+    """Return what conversations that others have displaced may take; the budget is for those in their slots as well."""
+    if options.kv_budget_bytes is None:
+        return default_kept_bytes(spare_bytes)
+    slots_bytes = kv_cache_bytes(at_once(spec, options.parallel_requests), context_tokens, options.kv_cache_bits)
+    return max(0, options.kv_budget_bytes - slots_bytes)
 
 
 def _is_rearranged(spec: ModelSpec) -> bool:

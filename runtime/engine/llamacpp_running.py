@@ -9,7 +9,9 @@ from typing import NamedTuple
 import msgspec
 
 from runtime.engine.generation import Generation
+from runtime.engine.llamacpp_conversations import Conversations, Place
 from runtime.engine.llamacpp_http import EventStream, ServerClient, lost
+from runtime.engine.llamacpp_slots import HeldTokens
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
 from runtime.engine.llamacpp_wire import (
     COMPLETION_PATH,
@@ -23,7 +25,7 @@ from runtime.engine.prefix_break import PromptReader, find_break
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import FirstTokenError
 from runtime.values.generation import GenerationEvent, StopReason, TokenChoice
-from runtime.values.kv_cache import PrefixBreak
+from runtime.values.kv_cache import CacheOrigin, PrefixBreak
 from runtime.values.prompt import Prompt
 
 SILENCE_LIMIT_NS = 900_000_000_000
@@ -42,6 +44,8 @@ class RunningRequest:
     def __init__(self, generation: Generation) -> None:
         self.generation = generation
         self._stream: EventStream | None = None
+        self._place: Place | None = None
+        self._read_tokens = 0
         self._reader = EventReader()
         self._heard_ns = 0
         self._restored = False
@@ -66,14 +70,34 @@ class RunningRequest:
         """The tokens of prompt and reply, up to the first that the server did not name."""
         return tuple(self._evaluated)
 
+    @property
+    def slot(self) -> int | None:
+        """The slot it was given; None if it did not come so far."""
+        return None if self._place is None else self._place.slot
+
+    @property
+    def held(self) -> HeldTokens:
+        """What is known to be in its slot: what was read of the prompt, and of the reply all but the last token."""
+        request, prompt_tokens = self.generation.request, self.generation.prompt_tokens
+        written = max(0, len(self._evaluated) - prompt_tokens - 1) if self._read_tokens == prompt_tokens else 0
+        tokens = tuple(self._evaluated[: self._read_tokens + written])
+        count = self._read_tokens + self.generation.generated_tokens - 1 if tokens else 0
+        return HeldTokens(
+            tokens=tokens,
+            count=max(len(tokens), count),
+            conversation=request.conversation,
+            is_private=request.is_private,
+        )
+
     def start(
         self,
         client: ServerClient,
         tokenizer: ServerTokenizer,
         context_limit_tokens: int,
+        conversations: Conversations,
         kept: tuple[tuple[int, ...], ...] = (),
     ) -> list[GenerationEvent]:
-        """Check it, turn its prompt into tokens and send it; return nothing, or how it failed.
+        """Check it, turn its prompt into tokens, find a place for it and send it; return nothing, or how it failed.
 
         `kept` is what is known to be kept of its conversation.
         """
@@ -85,8 +109,10 @@ class RunningRequest:
             self._evaluated = list(prompt.token_ids)
             if generation.request.reuse_cache:
                 generation.find_break = partial(_break, kept, generation.request.prompt, prompt.token_ids, tokenizer)
+            self._place = conversations.take(prompt.token_ids, generation.request)
             room_tokens = context_limit_tokens - len(prompt.token_ids)
-            body = completion_body(generation.request, prompt.token_ids, room_tokens)
+            slot = conversations.slot_number(self._place.slot)
+            body = completion_body(generation.request, prompt.token_ids, room_tokens, slot)
             self._stream = client.open_stream(COMPLETION_PATH, msgspec.json.encode(body))
         except FirstTokenError as error:
             return [generation.failed(error)]
@@ -179,10 +205,8 @@ class RunningRequest:
         return events
 
     def _progress(self, progress: Progress, timings: Timings | None) -> list[GenerationEvent]:
-        events: list[GenerationEvent] = []
-        if not self._restored:
-            self._restored = True
-            events.append(self.generation.cache_restored(progress.cache))
+        events = self._cache_restored(progress.cache)
+        self._read_tokens = progress.processed
         if progress.processed >= progress.total:
             events += self._prompt_done(timings)
         elif progress.processed > progress.cache:
@@ -194,14 +218,19 @@ class RunningRequest:
 
         How long it took is the server's word: of a short prompt, begin and end arrive here together.
         """
-        events: list[GenerationEvent] = []
-        if not self._restored:
-            self._restored = True
-            events.append(self.generation.cache_restored(0))
+        events = self._cache_restored(0)
+        self._read_tokens = self.generation.prompt_tokens
         if not self._prefilled_ns:
             events.append(self.generation.prefilled(round(timings.prompt_ms * NS_PER_MS) if timings else None))
             self._prefilled_ns = perf_counter_ns()
         return events
+
+    def _cache_restored(self, cached_tokens: int) -> list[GenerationEvent]:
+        if self._restored:
+            return []
+        self._restored = True
+        origin = CacheOrigin.MEMORY if self._place is None else self._place.origin
+        return [self.generation.cache_restored(cached_tokens, origin)]
 
 
 def _break(

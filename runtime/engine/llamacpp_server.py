@@ -56,6 +56,7 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
         prompt_cache_mib: memory for the KV caches of conversations that others have displaced.
         maps_weights: whether weights are used where they lie in the file; False reads them into memory of their own.
         context_checkpoints: how often sliding windows and recurrent states of a conversation are kept, to go back to.
+        slot_folder: where slots may be saved to and restored from; None: they may not.
     """
 
     model_path: Path
@@ -70,6 +71,7 @@ class ServerPlan(msgspec.Struct, frozen=True, kw_only=True):
     prompt_cache_mib: int
     maps_weights: bool = True
     context_checkpoints: int = 1
+    slot_folder: Path | None = None
 
 
 class LlamaServer(Protocol):
@@ -119,6 +121,10 @@ class Endpoint(msgspec.Struct, frozen=True):
     def host(self) -> str:
         """The address as llama-server's option `--host` takes it."""
         return self.address.socket_path or LOOPBACK
+
+    def slot_folder(self, plan: ServerPlan) -> Path:
+        """Return the folder for slot files: without one, a server does not even erase a slot when it is told to."""
+        return plan.slot_folder or self.folder or Path(tempfile.gettempdir())
 
     def client(self) -> ServerClient:
         """Return a client for the server there."""

@@ -21,6 +21,7 @@ TOKENIZE_PATH = "/tokenize"
 DETOKENIZE_PATH = "/detokenize"
 PROPS_PATH = "/props"
 HEALTH_PATH = "/health"
+SLOT_PATH = "/slots/{slot}?action={action}"
 
 DRAW_A_SEED = 2**32 - 1
 """llama.cpp takes this one seed for "draw one"; it is replaced, so that every seed repeats."""
@@ -29,6 +30,7 @@ CERTAIN = 10_000.0
 """Added to a logit, which are tens at most."""
 
 NO_LIMIT = -1
+ANY_SLOT = -1
 LAST_EVENT_FIELDS = ("content", "tokens_predicted", "stop", "stop_type", "timings")
 """What the last event has to say; by default it repeats the whole prompt and all settings."""
 
@@ -52,6 +54,7 @@ class CompletionBody(msgspec.Struct, frozen=True, kw_only=True):
     n_probs: int = 0
     logit_bias: tuple[tuple[int, float], ...] = ()
     cache_prompt: bool = True
+    id_slot: int = ANY_SLOT
     stream: bool = True
     return_progress: bool = True
     timings_per_token: bool = True
@@ -65,13 +68,16 @@ class CompletionBody(msgspec.Struct, frozen=True, kw_only=True):
     dynatemp_range: float = 0.0
 
 
-def completion_body(request: GenerateRequest, token_ids: tuple[int, ...], room_tokens: int) -> CompletionBody:
+def completion_body(
+    request: GenerateRequest, token_ids: tuple[int, ...], room_tokens: int, slot: int | None = None
+) -> CompletionBody:
     """Return the body for `request` with the prompt `token_ids`.
 
     Args:
         request: a checked request.
         token_ids: its prompt.
         room_tokens: tokens that the context still holds.
+        slot: where it is to run; None leaves that to the server.
     """
     sampling = request.sampling
     limit = room_tokens if request.max_tokens is None else min(request.max_tokens, room_tokens)
@@ -93,6 +99,7 @@ def completion_body(request: GenerateRequest, token_ids: tuple[int, ...], room_t
         n_probs=request.top_logprobs,
         logit_bias=_forcing(request.forced_token_id),
         cache_prompt=request.reuse_cache,
+        id_slot=ANY_SLOT if slot is None else slot,
     )
 
 
@@ -112,6 +119,20 @@ def probe_body(token_id: int) -> CompletionBody:
         return_progress=False,
         timings_per_token=False,
         response_fields=("completion_probabilities",),
+    )
+
+
+def reading_body(token_ids: tuple[int, ...], slot: int | None) -> CompletionBody:
+    """Return the body that has a slot read `token_ids`, and say first how many of them it held already."""
+    return CompletionBody(
+        prompt=token_ids,
+        n_predict=1,
+        samplers=("top_k",),
+        temperature=0.0,
+        top_k=1,
+        seed=0,
+        ignore_eos=True,
+        id_slot=ANY_SLOT if slot is None else slot,
     )
 
 
@@ -243,6 +264,19 @@ class Text(msgspec.Struct, frozen=True):
     """The answer to `DetokenizeBody`."""
 
     content: str
+
+
+class SlotFile(msgspec.Struct, frozen=True):
+    """A file to save a slot to, or to restore it from: its name within the folder that the server was given."""
+
+    filename: str
+
+
+class SlotSaved(msgspec.Struct, frozen=True):
+    """The answer to saving a slot: tokens and bytes in the file."""
+
+    n_saved: int
+    n_written: int
 
 
 class Props(msgspec.Struct, frozen=True):

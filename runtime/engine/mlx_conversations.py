@@ -11,6 +11,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple, Protocol
 
 from runtime.engine.common_prefix import common_prefix
+from runtime.engine.kv_budget import default_kept_bytes
 from runtime.engine.mlx_cache import MOST_CHECKPOINTS, KvCache
 from runtime.library.fit import MemoryNeed
 from runtime.values.kv_cache import CacheOrigin
@@ -18,8 +19,6 @@ from runtime.values.kv_cache import CacheOrigin
 NEGLIGIBLE_TOKENS = 32
 """A conversation that would lose no more than this is cut back instead of being copied."""
 CHECKPOINT_DISTANCE_TOKENS = 256
-SPARE_SHARE = 4
-MOST_SPARE_BYTES = 8 << 30
 
 
 class Conversation(NamedTuple):
@@ -178,8 +177,8 @@ def default_kv_budget_bytes(need: MemoryNeed, usable_bytes: int) -> int:
 
     That is what a full context needs anyway, and a quarter of what the model leaves free, at most 8 GiB.
     """
-    spare_bytes = max(0, usable_bytes - need.total_bytes)
-    return need.kv_cache_bytes + need.recurrent_state_bytes + min(MOST_SPARE_BYTES, spare_bytes // SPARE_SHARE)
+    kept_bytes = default_kept_bytes(usable_bytes - need.total_bytes)
+    return need.kv_cache_bytes + need.recurrent_state_bytes + kept_bytes
 
 
 def checkpoint_places(prompt: Sequence[int], end_token_ids: Collection[int]) -> tuple[int, ...]:

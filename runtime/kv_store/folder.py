@@ -103,6 +103,15 @@ class KvFolder:
                     with suppress(OSError):
                         path.unlink()
 
+    def make(self) -> None:
+        """Make the folder if need be, for this user alone.
+
+        Raises:
+            OSError: it cannot be made.
+        """
+        self.path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+        self.path.chmod(FOLDER_MODE)
+
     @contextmanager
     def locked(self, timeout_s: float) -> Iterator[None]:
         """Make the folder if need be, and hold its lock.
@@ -111,8 +120,7 @@ class KvFolder:
             Timeout: another process holds it for longer.
             OSError: the folder cannot be made.
         """
-        self.path.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-        self.path.chmod(FOLDER_MODE)
+        self.make()
         with FileLock(self.path / LOCK_NAME, timeout=timeout_s, mode=0o600):
             yield
 

@@ -25,7 +25,7 @@ KV_TYPES = {"q8_0": "GGML_TYPE_Q8_0", "q4_0": "GGML_TYPE_Q4_0"}
 def parsed_arguments() -> argparse.Namespace:
     """Parse what `llama-server` takes; like it, refuse what it does not know."""
     parser = argparse.ArgumentParser()
-    for name in ("model", "host", "chat-template", "cache-type-k", "cache-type-v", "flash-attn"):
+    for name in ("model", "host", "chat-template", "cache-type-k", "cache-type-v", "flash-attn", "slot-save-path"):
         parser.add_argument(f"--{name}")
     for name in ("port", "ctx-size", "parallel", "threads", "threads-batch", "batch-size", "ubatch-size"):
         parser.add_argument(f"--{name}", type=int)
@@ -47,6 +47,11 @@ def serve(arguments: argparse.Namespace) -> None:
     if arguments.cache_type_k is not None:
         params.cache_type_k = getattr(library.ggml_type, KV_TYPES[arguments.cache_type_k])
         params.cache_type_v = getattr(library.ggml_type, KV_TYPES[arguments.cache_type_v])
+    if arguments.slot_save_path is not None:
+        params.slot_save_path = arguments.slot_save_path + os.sep
+    params.cache_ram_mib = int(os.environ["LLAMA_ARG_CACHE_RAM"])
+    params.cache_idle_slots = os.environ["LLAMA_ARG_CACHE_IDLE_SLOTS"] != "0"
+    params.n_ctx_checkpoints = int(os.environ["LLAMA_ARG_CTX_CHECKPOINTS"])
     params.use_jinja = os.environ["LLAMA_ARG_JINJA"] != "0"
     params.api_keys = [os.environ["LLAMA_API_KEY"]]
     params.ui = False

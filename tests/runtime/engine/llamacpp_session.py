@@ -51,6 +51,8 @@ def ask(
     top_logprobs: int = 0,
     reuse_cache: bool = True,
     ignore_end_token: bool = False,
+    is_private: bool = False,
+    conversation: str = "",
 ) -> GenerateRequest:
     """Return a request submitted now."""
     return GenerateRequest(
@@ -63,6 +65,8 @@ def ask(
         top_logprobs=top_logprobs,
         reuse_cache=reuse_cache,
         ignore_end_token=ignore_end_token,
+        is_private=is_private,
+        conversation=conversation,
     )
 
 

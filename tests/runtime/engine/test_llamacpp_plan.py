@@ -80,10 +80,18 @@ def test_batches_are_small_enough_to_cancel_and_large_enough_to_run(spec: ModelS
 
 
 def test_displaced_conversations_get_a_share_of_what_is_left(spec: ModelSpec) -> None:
-    assert planned(spec).prompt_cache_mib == 1024
+    assert planned(spec).prompt_cache_mib == 8 << 10
     left_bytes = 400 << 20
     tight = planned(spec, memory_need(spec, 4096, evaluation=ON_CPU).total_bytes + left_bytes, context_tokens=4096)
     assert tight.prompt_cache_mib == 100
+
+
+def test_the_budget_for_kept_conversations_is_for_those_in_their_slots_as_well(spec: ModelSpec) -> None:
+    slot_bytes = 4096 * TOKEN_BYTES
+    budget_bytes = 2 * slot_bytes + (30 << 20)
+    chosen = planned(spec, context_tokens=4096, parallel_requests=2, kv_budget_bytes=budget_bytes)
+    assert chosen.prompt_cache_mib == 30
+    assert planned(spec, context_tokens=4096, kv_budget_bytes=slot_bytes // 2).prompt_cache_mib == 0
 
 
 def test_weights_that_a_cpu_wants_in_another_order_are_not_mapped_as_well(tmp_path: Path) -> None:

@@ -15,9 +15,11 @@ import pytest
 
 from runtime.engine.base import EngineMemory
 from runtime.engine.generation import Generation
+from runtime.engine.llamacpp_conversations import Conversations
 from runtime.engine.llamacpp_http import ServerAddress, ServerClient
 from runtime.engine.llamacpp_loading import read_gguf
 from runtime.engine.llamacpp_running import RunningRequest
+from runtime.engine.llamacpp_slots import Slots
 from runtime.engine.llamacpp_tokenizer import ServerTokenizer
 from runtime.library.spec import ModelSpec
 from runtime.values.generation import (
@@ -110,7 +112,8 @@ def answered(spec: ModelSpec, lines: LINES, request: GenerateRequest) -> list[Ge
     generation = Generation(request, model, lambda: EngineMemory(weights_bytes=1, kv_cache_bytes=1))
     running = RunningRequest(generation)
     with server(lines) as client, selectors.DefaultSelector() as selector:
-        events = running.start(client, ServerTokenizer(client, spec), 100)
+        conversations = Conversations(client, Slots(1, 0, lambda _: 0), None, lambda _: 0)
+        events = running.start(client, ServerTokenizer(client, spec), 100, conversations)
         selector.register(running, selectors.EVENT_READ)
         deadline = time.monotonic() + 20
         while not generation.ended:
