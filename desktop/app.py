@@ -35,6 +35,7 @@ from desktop.state.bandwidth_state import BandwidthState
 from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
+from desktop.state.context_state import ContextState
 from desktop.state.draft_aside import FILE_NAME as UNSENT_NAME
 from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
@@ -89,7 +90,7 @@ class Desktop:
         self.usage = UsageState(paths, self.states.engine, self.metrics, self.states.tasks, parent=self.window)
         self.states.preferences.preferences = first_paint.preferences
         theme = self.window.theme
-        self.chat_panel = ChatPanel(theme, self.states.chat, self.states.engine, self.metrics, self.states.tasks)
+        self.chat_panel = ChatPanel(theme, self.states.context, self.states.engine, self.metrics, self.states.tasks)
         self.sidebar = Sidebar(theme, self.states.chats, self.states.tasks)
         self.metrics_panel = MetricsPanel(theme, self.metrics, self.states.engine)
         self.model_button = ModelButton(theme, self.states.engine, self.states.installed)
@@ -146,6 +147,7 @@ def make_states(
         choose,
         choose_instead=lambda model: choose_instead(model, paths),
     )
+    chat = ChatState(storage, engine, metrics, at_context_end=lambda: settings.settings.at_context_end)
     return States(
         storage=storage,
         tasks=tasks,
@@ -156,7 +158,8 @@ def make_states(
         library=LibraryStart(make_library, lambda: import_module(PICKER), paths.data, paths.models),
         bench=BenchStart(make_bench),
         chats=ChatListState(storage),
-        chat=ChatState(storage, engine, metrics),
+        chat=chat,
+        context=ContextState(chat, engine, settings, tasks),
     )
 
 

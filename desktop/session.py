@@ -12,6 +12,7 @@ from desktop.main_window import MainWindow
 from desktop.state.bench_start import BenchStart
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
+from desktop.state.context_state import ContextState
 from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
@@ -38,6 +39,7 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     bench: BenchStart
     chats: ChatListState
     chat: ChatState
+    context: ContextState
 
 
 class Session:

@@ -9,12 +9,14 @@ from PySide6.QtGui import QColor, QDesktopServices, QKeySequence, QPalette, QSho
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
 from desktop.chat.composer import Composer
-from desktop.chat.message_words import message_view, progress_text
+from desktop.chat.context_notice import ContextNotice
+from desktop.chat.message_words import left_out_next_text, left_out_text, message_view, progress_text
 from desktop.chat.transcript.accessibility import install_accessibility
+from desktop.chat.transcript.message_view import MessageView
 from desktop.chat.transcript.transcript_view import TranscriptView
 from desktop.chat.wait_words import wait_explanation
 from desktop.chat.welcome import Welcome
-from desktop.state.chat_state import ChatState
+from desktop.state.context_state import ContextState
 from desktop.state.engine_state import EngineState, EngineStatus, Loading, Serving, short_name
 from desktop.state.metrics_state import MetricsState
 from desktop.tasks import Tasks
@@ -22,7 +24,7 @@ from desktop.theme.theme import Theme
 from desktop.widgets.question import ask
 from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, MessageState
 from runtime.values.errors import UserFacingError
-from runtime.values.generation import TextKind
+from runtime.values.generation import StopReason, TextKind
 
 MARGIN_PX = 16
 DRAFT_DELAY_MS = 500
@@ -42,14 +44,16 @@ class ChatPanel(QWidget):
     def __init__(
         self,
         theme: Theme,
-        chat: ChatState,
+        context: ContextState,
         engine: EngineState,
         metrics: MetricsState,
         tasks: Tasks,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._chat = chat
+        self._chat = context.chat
+        self._context = context
+        self._boundaries: dict[MessageId, str] = {}
         self._engine = engine
         self._metrics = metrics
         self._tasks = tasks
@@ -63,6 +67,7 @@ class ChatPanel(QWidget):
         self._accessibility = install_accessibility()
         self.transcript = TranscriptView(theme, self)
         self.composer = Composer(theme, self)
+        self._context_notice = ContextNotice(theme, self)
         self._welcome = Welcome(theme, self)
         self._draft_timer = QTimer(self)
         self._draft_timer.setSingleShot(True)
@@ -73,7 +78,7 @@ class ChatPanel(QWidget):
         self._connect_state()
         self._connect_widgets()
         self.apply_theme(theme)
-        self._show_path(chat.path)
+        self._show_path(self._chat.path)
 
     @property
     def draft(self) -> str:
@@ -90,6 +95,7 @@ class ChatPanel(QWidget):
         self.transcript.apply_theme(theme)
         self.composer.apply_theme(theme)
         self._welcome.apply_theme(theme)
+        self._context_notice.apply_theme(theme)
 
     def _lay_out(self) -> None:
         column = QVBoxLayout(self)
@@ -99,6 +105,7 @@ class ChatPanel(QWidget):
         column.addWidget(self._welcome, 1)
         self._composer_row = QVBoxLayout()
         self._composer_row.setContentsMargins(MARGIN_PX, 0, MARGIN_PX, 0)
+        self._composer_row.addWidget(self._context_notice)
         self._composer_row.addWidget(self.composer)
         column.addLayout(self._composer_row)
 
@@ -112,12 +119,15 @@ class ChatPanel(QWidget):
         self._chat.busy_changed.connect(self._show_busy)
         self._engine.status_changed.connect(self._show_engine)
         self._metrics.changed.connect(self._show_progress)
+        self._context.changed.connect(self._show_context)
 
     def _connect_widgets(self) -> None:
         self.composer.sent.connect(self._send)
         self.composer.stop_requested.connect(self._chat.stop)
         self.composer.edited.connect(self._draft_timer.start)
         self._draft_timer.timeout.connect(self._tell_draft)
+        self._draft_timer.timeout.connect(lambda: self._context.note_draft(self.composer.text))
+        self._context_notice.chosen.connect(self._context.choose)
         self._welcome.question_chosen.connect(self._send)
         self._escape_key.activated.connect(self._escape)
         view = self.transcript
@@ -162,7 +172,7 @@ class ChatPanel(QWidget):
             self.draft_changed.emit(self._chat_id, self.draft)
 
     def _show_path(self, path: tuple[ChatMessage, ...]) -> None:
-        self.transcript.set_messages([message_view(message) for message in path])
+        self.transcript.set_messages([self._view(message) for message in path])
         self._show_welcome()
 
     def _show_busy(self, busy: bool) -> None:  # noqa: FBT001 - a signal's argument
@@ -174,14 +184,30 @@ class ChatPanel(QWidget):
         self._escape_key.setEnabled(self._chat.busy or self._editing is not None)
 
     def _add_message(self, message: ChatMessage) -> None:
-        self.transcript.add_message(message_view(message, self._status()))
+        self.transcript.add_message(self._view(message, self._status()))
         self._show_welcome()
 
     def _update_message(self, message: ChatMessage) -> None:
-        self.transcript.update_message(message_view(message))
+        self.transcript.update_message(self._view(message))
 
     def _append_text(self, number: int, text: str, kind: TextKind) -> None:
         self.transcript.append_text(MessageId(number), text, kind)
+
+    def _view(self, message: ChatMessage, status: str = "") -> MessageView:
+        boundary = self._boundaries.get(message.id, "")
+        return message_view(message, status, boundary=boundary, drops_oldest=self._context.drops_oldest)
+
+    def _show_context(self) -> None:
+        """Say above the composer what the next message brings, and below which message the model's view begins."""
+        context = self._context
+        self._context_notice.show_outlook(context.outlook, drops_oldest=context.drops_oldest)
+        before = self._boundaries
+        said = {context.last_left_out: left_out_text(), context.last_left_out_next: left_out_next_text()}
+        self._boundaries = {message_id: text for message_id, text in said.items() if message_id is not None}
+        for message in self._chat.path:
+            is_full = message.stop_reason is StopReason.CONTEXT_FULL
+            if is_full or before.get(message.id) != self._boundaries.get(message.id):
+                self.transcript.update_message(self._view(message))
 
     def _show_engine(self, status: EngineStatus) -> None:
         self._welcome.show_model(status.model if isinstance(status, Serving) else None)
@@ -196,7 +222,7 @@ class ChatPanel(QWidget):
         status = self._status()
         if status != self._shown_status:
             self._shown_status = status
-            self.transcript.update_message(message_view(last, status))
+            self.transcript.update_message(self._view(last, status))
 
     def _status(self) -> str:
         progress = self._metrics.figures.prompt_progress

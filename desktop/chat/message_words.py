@@ -21,8 +21,17 @@ def tr(text: str) -> str:
     return QCoreApplication.translate(CONTEXT, text)
 
 
-def message_view(message: ChatMessage, status: str = "") -> MessageView:
-    """Return how `message` is shown; `status` says what goes on while a reply has no text yet."""
+def message_view(
+    message: ChatMessage, status: str = "", *, boundary: str = "", drops_oldest: bool = False
+) -> MessageView:
+    """Return how `message` is shown.
+
+    Args:
+        message: what there is of it.
+        status: what goes on while a reply has no text yet.
+        boundary: what is said below it of all messages up to it.
+        drops_oldest: whether the chat goes on without its oldest messages where its context is full.
+    """
     return MessageView(
         id=message.id,
         role=message.role,
@@ -33,7 +42,8 @@ def message_view(message: ChatMessage, status: str = "") -> MessageView:
         figures=figures(message),
         figures_details=figures_details(message),
         status=status if message.state is MessageState.STREAMING else "",
-        notice=notice(message),
+        notice=notice(message, drops_oldest=drops_oldest),
+        boundary=boundary,
         actions=actions(message),
         branch_index=message.sibling_index,
         branch_count=len(message.sibling_ids),
@@ -122,7 +132,7 @@ def stop_reason_text(message: ChatMessage) -> str:
             return tr("stopped") if message.state is MessageState.STOPPED else tr("early")
 
 
-def notice(message: ChatMessage) -> str:
+def notice(message: ChatMessage, *, drops_oldest: bool = False) -> str:
     """Return what has to be said about the end of a reply; empty where it speaks for itself."""
     match message.state:
         case MessageState.FAILED if message.error is not None:
@@ -131,10 +141,22 @@ def notice(message: ChatMessage) -> str:
             return tr("The reply failed.")
         case MessageState.INTERRUPTED:
             return tr("Interrupted: the app ended while this was written.")
+        case MessageState.COMPLETE if message.stop_reason is StopReason.CONTEXT_FULL and drops_oldest:
+            return tr("The context is full. Continue goes on, and leaves out the oldest messages.")
         case MessageState.COMPLETE if message.stop_reason is StopReason.CONTEXT_FULL:
             return tr("The context is full. Start a new chat, or load the model with a longer context.")
         case _:
             return ""
+
+
+def left_out_text() -> str:
+    """Return what is said below the newest message that the model is not sent any more."""
+    return tr("Messages up to here are not sent to the model any more")
+
+
+def left_out_next_text() -> str:
+    """Return what is said below the newest message that the model will not be sent with the next one."""
+    return tr("From your next message on, messages up to here are not sent to the model")
 
 
 def progress_text(progress: PromptProgress) -> str:

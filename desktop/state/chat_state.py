@@ -11,17 +11,18 @@ from typing import TypeVar
 
 from PySide6.QtCore import QObject, Signal
 
-from desktop.state.chat_prompt import prompt_through, too_long, with_question
+from desktop.state.chat_prompt import prompt_through, with_question
+from desktop.state.context_fit import ContextFit
 from desktop.state.early_reply import EarlyReply
 from desktop.state.engine_state import EngineState
 from desktop.state.metrics_state import MetricsState
 from desktop.state.reply_run import ReplyRun
 from desktop.state.storage import Storage
-from runtime.client.token_bounds import least_tokens, most_tokens
 from runtime.store.exchanges import Exchange
 from runtime.store.opening import OpenedStore
 from runtime.store.replies import ReplyWriter
 from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, ReplyEnd, new_uid
+from runtime.values.context_end import ContextEnd
 from runtime.values.errors import FirstTokenError, InvalidRequestError, StoreError, report_of
 from runtime.values.generation import GenerateRequest, TextKind
 from runtime.values.model import Quantization
@@ -32,8 +33,6 @@ Path = tuple[ChatMessage, ...]
 Answering = tuple[str | None, Quantization | None]
 """Which model answers, as far as that is known: its name, its quantization."""
 T = TypeVar("T")
-LONG_TOKENS = 16_384
-"""A message that may be this long is not stored before a model has counted it."""
 
 
 class StoppedError(Exception):
@@ -76,6 +75,7 @@ class ChatState(QObject):
         chat: the chat that is shown; None for a new one.
         path: its messages.
         new_draft: what is written and not sent where there is no chat yet to keep it.
+        context_fit: what of a chat the model is sent.
     """
 
     chat_opened = Signal(object)
@@ -95,11 +95,14 @@ class ChatState(QObject):
         metrics: MetricsState,
         clock_ns: Callable[[], int] = perf_counter_ns,
         parent: QObject | None = None,
+        *,
+        at_context_end: Callable[[], ContextEnd] = lambda: ContextEnd.STOP,
     ) -> None:
         super().__init__(parent)
         self._storage = storage
         self._engine = engine
         self._metrics = metrics
+        self.context_fit = ContextFit(engine, at_context_end)
         self._clock_ns = clock_ns
         self._run: ReplyRun | None = None
         self._unsaved: list[ReplyRun] = []
@@ -254,7 +257,7 @@ class ChatState(QObject):
     def _asked(self, prompt: ChatPrompt, chat: Chat | None, uid: str, submitted_ns: int) -> EarlyReply:
         sampling = chat.sampling if chat is not None else SamplingParams()
         request = GenerateRequest(id=0, prompt=prompt, submitted_ns=submitted_ns, sampling=sampling, conversation=uid)
-        return EarlyReply(self._engine, request)
+        return EarlyReply(self._engine, request, self.context_fit)
 
     def _answering(self) -> Answering:
         model = self._engine.model
@@ -264,8 +267,8 @@ class ChatState(QObject):
         """Answer what the user wrote after `parent_id`: the model begins while it is stored and shown."""
         with self._replying() as submitted_ns:
             chat, prompt = self.chat, with_question(self._prompt(parent_id), text)
-            if not self._fits_surely(prompt):
-                await self._unless_stopped(self._check_fits(prompt))
+            if not self.context_fit.fits_surely(prompt):
+                await self._unless_stopped(self.context_fit.check(prompt))
             uid = chat.uid if chat is not None else new_uid()
             async with self._asked(prompt, chat, uid, submitted_ns) as early:
                 await self._save_unsaved()
@@ -343,28 +346,6 @@ class ChatState(QObject):
             except StoreError:
                 self._unsaved.append(run)
 
-    def _fits_surely(self, prompt: ChatPrompt) -> bool:
-        """Whether the text is so short that its tokens need not be counted."""
-        model = self._engine.model
-        return most_tokens(prompt) < (model.context_limit_tokens if model is not None else LONG_TOKENS)
-
-    async def _check_fits(self, prompt: ChatPrompt) -> None:
-        """Count tokens, where the text is long enough that it may not fit.
-
-        Raises:
-            ContextOverflowError: the conversation does not fit the context.
-            UserFacingError: it is so long that it has to be counted, and there is no model to count it.
-        """
-        model = await self._engine.ready()
-        if self._fits_surely(prompt):
-            return
-        least = least_tokens(prompt)
-        if least >= model.context_limit_tokens:
-            raise too_long(least, model, is_counted=False)
-        tokens = await self._engine.count_tokens(prompt)
-        if tokens >= model.context_limit_tokens:
-            raise too_long(tokens, model, is_counted=True)
-
     async def _unless_stopped(self, work: Awaitable[T]) -> T:
         """Return what `work` gives.
 
@@ -381,6 +362,11 @@ class ChatState(QObject):
             for one in (task, stopped):
                 one.cancel()
             await asyncio.gather(task, stopped, return_exceptions=True)
+
+    @property
+    def prompt(self) -> ChatPrompt:
+        """The whole conversation that is shown."""
+        return self._prompt(self.path[-1].id if self.path else None)
 
     def _prompt(self, last: MessageId | None) -> ChatPrompt:
         return prompt_through(self.chat.system_prompt if self.chat else "", self.path, last)

@@ -6,9 +6,13 @@ import asyncio
 from types import TracebackType
 from typing import Self
 
+import msgspec
+
+from desktop.state.context_fit import ContextFit
 from desktop.state.engine_state import EngineState
 from runtime.client.base import Reply
 from runtime.values.generation import GenerateRequest
+from runtime.values.prompt import ChatPrompt
 
 
 class EarlyReply:
@@ -18,10 +22,11 @@ class EarlyReply:
         submitted_ns: when the user asked, on the clock of the worker's stamps.
     """
 
-    def __init__(self, engine: EngineState, request: GenerateRequest) -> None:
+    def __init__(self, engine: EngineState, request: GenerateRequest, fit: ContextFit) -> None:
         self.submitted_ns = request.submitted_ns
         self._engine = engine
         self._request = request
+        self._fit = fit
 
     async def __aenter__(self) -> Self:
         """Begin to ask."""
@@ -48,4 +53,7 @@ class EarlyReply:
 
     async def _ask(self) -> Reply:
         await self._engine.ready()
-        return await self._engine.generate(self._request)
+        prompt = self._request.prompt
+        if isinstance(prompt, ChatPrompt):
+            prompt = await self._fit.sent(prompt)
+        return await self._engine.generate(msgspec.structs.replace(self._request, prompt=prompt))

@@ -152,7 +152,7 @@ def outlook_text(outlook: ContextOutlook, *, drops: bool) -> str:
     """Return what has to be said before the next message; empty while there is room for it."""
     if not outlook.is_nearly_full:
         return ""
-    start = f"The context is nearly full ({outlook.used_tokens:,} of {outlook.limit_tokens:,} tokens):"
+    start = f"The context is nearly full ({outlook.used_tokens or 0:,} of {outlook.limit_tokens:,} tokens):"
     if drops and outlook.left_out_next > outlook.left_out:
         return f"{start} with the next message, the {outlook.left_out_next} oldest ones are not sent any more."
     return f"{start} the next reply may be cut short. /clear forgets the conversation."

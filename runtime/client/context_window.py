@@ -32,8 +32,8 @@ class ContextOutlook(msgspec.Struct, frozen=True, kw_only=True):
     """How full the context is, and what comes next.
 
     Attributes:
-        used_tokens: what the next prompt takes at least, the system prompt included; None where that is so little
-            that it was not counted.
+        used_tokens: what of the conversation is still sent, the system prompt included; None while the context is not
+            nearly full.
         limit_tokens: length of the context.
         is_nearly_full: whether the next question, however short, leaves less than the reserve for a reply.
         left_out: how many messages, the oldest, are left out of what has been sent.
@@ -81,35 +81,42 @@ class ContextWindow:
         kept = tuple(message for group in counted.groups[first:] for message in group)
         return SentPrompt(prompt=ChatPrompt((*counted.opening, *kept)), left_out=sum(map(len, counted.groups[:first])))
 
-    async def outlook(self, prompt: ChatPrompt, limit_tokens: int, draft: str = "", *, drops: bool) -> ContextOutlook:
-        """Return how full the context is after `prompt`, which ends in a reply, and what the next question brings.
+    async def outlook(
+        self, prompt: ChatPrompt, limit_tokens: int, draft: str = "", *, drops: bool, goes_on: bool = False
+    ) -> ContextOutlook:
+        """Return how full the context is after `prompt`, and what the next question brings.
 
         Args:
-            prompt: the conversation so far.
+            prompt: the conversation so far; where it ends in a question, the reply to it counts as a message.
             limit_tokens: length of the context.
             draft: what is written of the next question.
             drops: whether the oldest turns are dropped; otherwise nothing is left out.
+            goes_on: whether the model was sent the last reply, to go on with it, rather than only its question.
 
         Raises:
             UserFacingError: there is no model to count, or its template fails.
         """
         room_tokens = room_for_prompt(limit_tokens)
-        following = ChatPrompt((*prompt.messages, Message(Role.USER, draft or SHORT)))
+        awaited = (Message(Role.ASSISTANT, ""),) if prompt.messages[-1:] and _asks(prompt.messages[-1]) else ()
+        following = ChatPrompt((*prompt.messages, *awaited, Message(Role.USER, draft or SHORT)))
         if most_tokens(following) <= room_tokens:
             return ContextOutlook(limit_tokens=limit_tokens)
         counted = await self._counted(following)
         before, fixed = counted.turns[:-1], counted.fixed_tokens
         now = then = 0
         if drops:
-            # The last reply was asked for when there was nothing of it yet.
-            asked = (*before[:-1], Turn(before[-1].question_tokens)) if before else ()
+            # The last reply was asked for when there was nothing of it yet, unless it was gone on with.
+            asked = before if goes_on or not before else (*before[:-1], Turn(before[-1].question_tokens))
             now = first_sent_turn(asked, fixed, room_tokens)
             then = first_sent_turn(counted.turns, fixed, room_tokens)
+        left_out = sum(map(len, counted.groups[:now]))
+        is_nearly_full = fixed + sum(turn.tokens for turn in counted.turns[now:]) > room_tokens
+        still_sent = ChatPrompt((*counted.opening, *prompt.messages[len(counted.opening) + left_out :]))
         return ContextOutlook(
-            used_tokens=fixed + sum(turn.tokens for turn in before[now:]),
+            used_tokens=await self._count_tokens(still_sent) if is_nearly_full and still_sent.messages else None,
             limit_tokens=limit_tokens,
-            is_nearly_full=fixed + sum(turn.tokens for turn in counted.turns[now:]) > room_tokens,
-            left_out=sum(map(len, counted.groups[:now])),
+            is_nearly_full=is_nearly_full,
+            left_out=left_out,
             left_out_next=sum(map(len, counted.groups[:then])),
         )
 
@@ -157,12 +164,16 @@ def room_for_prompt(limit_tokens: int) -> int:
     return limit_tokens - reply_reserve_tokens(limit_tokens)
 
 
+def _asks(message: Message) -> bool:
+    return message.role is Role.USER
+
+
 def _parted(messages: Sequence[Message]) -> tuple[tuple[Message, ...], tuple[tuple[Message, ...], ...]]:
     """Return the system prompt, and the turns: each question with everything up to the next one."""
     begins = next((index for index, message in enumerate(messages) if message.role is not Role.SYSTEM), len(messages))
     groups: list[list[Message]] = []
     for index, message in enumerate(messages[begins:]):
-        asks_anew = message.role is Role.USER and (index == 0 or messages[begins + index - 1].role is Role.ASSISTANT)
+        asks_anew = _asks(message) and (index == 0 or messages[begins + index - 1].role is Role.ASSISTANT)
         if asks_anew or not groups:
             groups.append([])
         groups[-1].append(message)

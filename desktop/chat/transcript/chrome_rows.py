@@ -1,4 +1,4 @@
-"""The rows of a message that are not its text: reasoning's head, status, notice, "show more", footer."""
+"""The rows of a message that are not its text: reasoning's head, status, notice, "show more", footer, boundary."""
 
 from __future__ import annotations
 
@@ -197,3 +197,28 @@ class FooterRow(ChromeRow):
         painter.drawText(self.placed(QRectF(0, 0, room, self.height), width), VCENTER | self.leading(), shown)
         if self.branch and not state.hovered:
             painter.drawText(QRectF(0, 0, width, self.height), VCENTER | self.trailing(), self.branch)
+
+
+class BoundaryRow(ChromeRow):
+    """A line across the column, below a message: what it says holds for everything above it."""
+
+    def __init__(self, look: Look, text: str) -> None:
+        super().__init__()
+        self.text = text
+        self._look = look
+        self.height = look.distance(1.7)
+        self.gap_above = look.distance(0.6)
+
+    def paint(self, painter: QPainter, width: float, state: RowState) -> None:  # noqa: ARG002 - always looks the same
+        """Paint the words in the middle of the line."""
+        look = self._look
+        padding = look.distance(0.7)
+        shown = QFontMetricsF(look.small_font).elidedText(self.text, Qt.TextElideMode.ElideRight, width - 4 * padding)
+        words = ceil(look.small_width(shown)) + 2 * padding
+        side, middle = (width - words) / 2, self.height / 2
+        painter.setPen(QPen(QColor(look.colors.border), 1))
+        for left in (0.0, side + words):
+            painter.drawLine(QPointF(left, middle), QPointF(left + side, middle))
+        painter.setFont(look.small_font)
+        painter.setPen(QColor(look.colors.muted))
+        painter.drawText(QRectF(side, 0, words, self.height), Qt.AlignmentFlag.AlignCenter, shown)

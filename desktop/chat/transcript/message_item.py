@@ -8,7 +8,15 @@ import msgspec
 from PySide6.QtCore import QCoreApplication, QRectF
 
 from desktop.chat.markdown.safe_text import safe_text
-from desktop.chat.transcript.chrome_rows import ChromeRow, FooterRow, NoticeRow, ReasoningRow, ShowMoreRow, StatusRow
+from desktop.chat.transcript.chrome_rows import (
+    BoundaryRow,
+    ChromeRow,
+    FooterRow,
+    NoticeRow,
+    ReasoningRow,
+    ShowMoreRow,
+    StatusRow,
+)
 from desktop.chat.transcript.column import BUBBLE_PADDING_X, BUBBLE_PADDING_Y, Column
 from desktop.chat.transcript.message_body import COLLAPSED_LINES, BodyMaker, BodyText, MessageBody, is_long
 from desktop.chat.transcript.message_view import MessageAction, MessageView
@@ -290,4 +298,6 @@ class MessageItem:
         if self.is_user:
             footer.gap_above = look.distance(BUBBLE_PADDING_Y)
         tail.append(footer)
+        if view.boundary:
+            tail.append(BoundaryRow(look, view.boundary))
         return tail

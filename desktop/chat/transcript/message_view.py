@@ -41,6 +41,7 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
         status: what is going on while no text has come yet: "Reading the prompt · 40 %".
         notice: what has to be said about its end: that it was interrupted, or what failed and what to do next.
         actions: what can be asked for; RETRY stands beside the notice.
+        boundary: what has to be said of this and all earlier messages: that the model is not sent them any more.
         branch_index: which version of the message this is, from 0.
         branch_count: how many versions there are.
     """
@@ -56,5 +57,6 @@ class MessageView(msgspec.Struct, frozen=True, kw_only=True):
     status: str = ""
     notice: str = ""
     actions: frozenset[MessageAction] = frozenset()
+    boundary: str = ""
     branch_index: int = 0
     branch_count: int = 1
