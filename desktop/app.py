@@ -154,7 +154,10 @@ def make_states(
         preferences=PreferencesState(storage, tasks),
         settings=settings,
         engine=engine,
-        installed=InstalledState(lambda: list_models(paths, read_settings(paths.config_file))),
+        installed=InstalledState(
+            lambda: list_models(paths, read_settings(paths.config_file)),
+            lambda name: choose_model(name, None, paths)[0].path,
+        ),
         library=LibraryStart(make_library, lambda: import_module(PICKER), paths.data, paths.models),
         bench=BenchStart(make_bench),
         chats=ChatListState(storage),

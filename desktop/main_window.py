@@ -5,6 +5,8 @@ It can be shown before there are any panels: then their grounds are where they w
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from PySide6.QtCore import QByteArray, Qt, Signal
 from PySide6.QtGui import QCloseEvent, QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
@@ -19,8 +21,8 @@ SIDEBAR_LEAST_PX, CHAT_LEAST_PX, METRICS_LEAST_PX = 180, 400, 250
 DEFAULT_SIZE_PX = (1280, 820)
 MINIMUM_SIZE_PX = (CHAT_LEAST_PX + METRICS_LEAST_PX + 1, 420)
 TOOLBAR_MARGIN_PX = 8
-MODEL_PLACE = 3
-"""After two buttons and what stretches between them and the middle."""
+BUTTONS_BEFORE_MODEL = 2
+MODEL_PLACE = 1
 
 
 class Parts:
@@ -54,13 +56,21 @@ class Toolbar(QWidget):
         )
         self._row = row = QHBoxLayout(self)
         row.setContentsMargins(TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX, TOOLBAR_MARGIN_PX)
-        row.addWidget(self.sidebar_button)
-        row.addWidget(self.new_chat_button)
-        row.addStretch(1)
-        row.addStretch(1)
-        row.addWidget(self.benchmark_button)
-        row.addWidget(self.chat_settings_button)
-        row.addWidget(self.metrics_button)
+        # Both sides take the same, whatever is on them, so that the middle is the window's.
+        for alignment, buttons in (
+            (Qt.AlignmentFlag.AlignLeading, self.buttons[:BUTTONS_BEFORE_MODEL]),
+            (Qt.AlignmentFlag.AlignTrailing, self.buttons[BUTTONS_BEFORE_MODEL:]),
+        ):
+            row.addWidget(self._side(alignment, buttons), 1)
+
+    def _side(self, alignment: Qt.AlignmentFlag, buttons: Sequence[IconButton]) -> QWidget:
+        side = QWidget(self)
+        row = QHBoxLayout(side)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setAlignment(alignment)
+        for button in buttons:
+            row.addWidget(button)
+        return side
 
     @property
     def buttons(self) -> tuple[IconButton, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Coroutine
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
@@ -11,6 +12,7 @@ from PySide6.QtWidgets import QVBoxLayout, QWidget
 from desktop.chat.composer import Composer
 from desktop.chat.context_notice import ContextNotice
 from desktop.chat.message_words import left_out_next_text, left_out_text, message_view, progress_text
+from desktop.chat.preparation import prepare_to_show
 from desktop.chat.transcript.accessibility import install_accessibility
 from desktop.chat.transcript.message_view import MessageView
 from desktop.chat.transcript.transcript_view import TranscriptView
@@ -125,6 +127,7 @@ class ChatPanel(QWidget):
         self.composer.sent.connect(self._send)
         self.composer.stop_requested.connect(self._chat.stop)
         self.composer.edited.connect(self._draft_timer.start)
+        self.composer.edited.connect(self._prepare_to_show, Qt.ConnectionType.SingleShotConnection)
         self._draft_timer.timeout.connect(self._tell_draft)
         self._draft_timer.timeout.connect(lambda: self._context.note_draft(self.composer.text))
         self._context_notice.chosen.connect(self._context.choose)
@@ -240,6 +243,9 @@ class ChatPanel(QWidget):
         self.transcript.setVisible(not empty)
 
     # from the user
+
+    def _prepare_to_show(self) -> None:
+        self._start(asyncio.to_thread(prepare_to_show), "prepare to show replies")
 
     def _send(self, text: str) -> None:
         if self._editing is not None:

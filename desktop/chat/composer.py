@@ -28,6 +28,7 @@ MAX_LINES = 9
 LONG_PASTE_CHARACTERS = 20_000
 RADIUS_PX = 16.0
 PADDING_PX = 10
+TEXT_INSET_PX = 4
 
 
 class MessageField(QPlainTextEdit):
@@ -50,7 +51,7 @@ class MessageField(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setWordWrapMode(QTextOption.WrapMode.WrapAtWordBoundaryOrAnywhere)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.document().setDocumentMargin(4)
+        self.document().setDocumentMargin(TEXT_INSET_PX)
         self.document().documentLayout().documentSizeChanged.connect(lambda _: self.fit_height())
 
     def fit_height(self) -> None:
@@ -113,7 +114,7 @@ class Composer(QWidget):
             theme, "arrow-up", "sendButton", self.tr("Send (Enter)"), style=ButtonStyle.ACCENT, parent=self
         )
         self._stop = IconButton(
-            theme, "square", "stopButton", self.tr("Stop (Esc)"), style=ButtonStyle.ACCENT, parent=self
+            theme, "square-filled", "stopButton", self.tr("Stop (Esc)"), style=ButtonStyle.ACCENT, parent=self
         )
         self._stop.hide()
         self._paste_label = QLabel(self)
@@ -207,7 +208,7 @@ class Composer(QWidget):
 
     def _lay_out(self) -> None:
         pasted = QHBoxLayout(self._paste_row)
-        pasted.setContentsMargins(4, 0, 0, 0)
+        pasted.setContentsMargins(TEXT_INSET_PX, 0, 0, 0)
         pasted.addWidget(self._paste_label)
         pasted.addWidget(self._paste_drop)
         pasted.addStretch(1)
@@ -216,6 +217,8 @@ class Composer(QWidget):
         line.addWidget(self._field, 1)
         line.addWidget(self._send, 0, Qt.AlignmentFlag.AlignBottom)
         line.addWidget(self._stop, 0, Qt.AlignmentFlag.AlignBottom)
+        for label in (self._edit_label, self._notice):
+            label.setContentsMargins(TEXT_INSET_PX, 0, 0, 0)
         column = QVBoxLayout(self)
         column.setContentsMargins(PADDING_PX + 4, PADDING_PX, PADDING_PX, PADDING_PX)
         column.setSpacing(4)

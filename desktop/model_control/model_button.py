@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 from PySide6.QtCore import QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QAction, QActionGroup, QColor, QFont, QFontMetricsF, QKeyEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QAbstractButton, QFileDialog, QMenu, QSizePolicy, QWidget
 
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, Loading, NoModel, Serving, short_name
 from desktop.state.installed_state import Choice, InstalledState
 from desktop.theme.theme import Theme
 from runtime.values.model import LoadedModel
-from runtime.values.wording import bytes_text
+from runtime.values.wording import UNDEFINED, bytes_text
 
 RADIUS_PX = 8.0
 PADDING_PX = 12
@@ -85,8 +85,9 @@ class ModelButton(QAbstractButton):
         menu = QMenu(self)
         menu.setObjectName("modelListMenu")
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        choices = QActionGroup(menu)
         for number, choice in enumerate(self._installed.choices, start=1):
-            self._add_choice(menu, choice, f"loadModelAction{number}")
+            choices.addAction(self._add_choice(menu, choice, f"loadModelAction{number}"))
         menu.addSeparator()
         menu.addAction(self.tr("Find models…"), self.find_requested.emit).setObjectName("findModelsMenuAction")
         menu.addAction(self.tr("Open model file…"), self._choose_file).setObjectName("openModelFileAction")
@@ -162,18 +163,24 @@ class ModelButton(QAbstractButton):
             return self.tr("A tiny model that ships with the app to show how inference works. Choose a real one here.")
         return self.tr("{name}, on {device}").format(name=model.name, device=model.device)
 
-    def _add_choice(self, menu: QMenu, choice: Choice, name: str) -> None:
-        quantization = choice.quantization.name if choice.quantization else "–"
-        demo = self.tr(" (demo)") if choice.is_demo else ""
+    def _add_choice(self, menu: QMenu, choice: Choice, name: str) -> QAction:
+        quantization = choice.quantization.name if choice.quantization else UNDEFINED
+        label = self.tr("Demo model") if choice.is_demo else choice.name
         action = menu.addAction(
-            f"{choice.name}{demo}\t{quantization} · {bytes_text(choice.size_bytes)}",
+            f"{label}\t{quantization} · {bytes_text(choice.size_bytes)}",
             lambda: self.load_requested.emit(choice.name),
         )
         action.setObjectName(name)
         action.setCheckable(True)
-        action.setChecked(choice.name == self._engine.model_name)
+        action.setChecked(choice.name in self._names_of_loaded())
         action.setEnabled(not choice.problem)
         action.setToolTip(choice.problem)
+        return action
+
+    def _names_of_loaded(self) -> set[str | None]:
+        """Return what the model that answers is called: as it was asked for, and in full."""
+        model = self._engine.model
+        return {self._engine.model_name, model.name if model is not None else None}
 
     def _choose_file(self) -> None:
         dialog = QFileDialog(self, self.tr("Open model file"), str(Path.home()), self.tr("GGUF models (*.gguf)"))

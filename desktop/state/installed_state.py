@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 
 import msgspec
 from PySide6.QtCore import QObject, Signal
@@ -41,15 +43,34 @@ class InstalledState(QObject):
 
     changed = Signal()
 
-    def __init__(self, list_installed: Callable[[], tuple[InstalledModel, ...]], parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        list_installed: Callable[[], tuple[InstalledModel, ...]],
+        meant_by: Callable[[str], Path],
+        parent: QObject | None = None,
+    ) -> None:
+        """`meant_by` says which model a name stands for, where models of several formats share it."""
         super().__init__(parent)
         self._list_installed = list_installed
+        self._meant_by = meant_by
         self.choices: tuple[Choice, ...] = ()
 
     async def refresh(self) -> None:
         """Look again."""
-        self.choices = await asyncio.to_thread(lambda: tuple(map(choice_of, self._list_installed())))
+        self.choices = await asyncio.to_thread(self._look)
         self.changed.emit()
+
+    def _look(self) -> tuple[Choice, ...]:
+        installed = self._list_installed()
+        counts = Counter(model.name for model in installed)
+        return tuple(choice_of(model) for model in installed if counts[model.name] == 1 or self._is_meant(model))
+
+    def _is_meant(self, model: InstalledModel) -> bool:
+        """Tell whether choosing the model's name would load it, and no other one of that name."""
+        try:
+            return self._meant_by(model.name) == model.path
+        except UserFacingError:  # What cannot be told apart is listed, and loading it says why.
+            return True
 
 
 def choice_of(model: InstalledModel) -> Choice:

@@ -34,17 +34,8 @@ def paint_button(painter: QPainter, option: QStyleOption, *, is_default: bool) -
 
 
 def paint_field(painter: QPainter, option: QStyleOption) -> None:
-    """Paint the ground of a field with one line of text."""
+    """Paint the ground of a field, or of a list or a text in a frame."""
     _paint_frame(painter, option, _color(option, Role.Base))
-
-
-def paint_plain_frame(painter: QPainter, option: QStyleOption) -> None:
-    """Paint the line around a list or a text of many lines, whose corners are square."""
-    painter.save()
-    painter.setPen(QPen(_color(option, Role.Accent) if _has_focus(option) else _outline(option), 1))
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    painter.drawRect(QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5))
-    painter.restore()
 
 
 def paint_box(painter: QPainter, option: QStyleOption) -> None:

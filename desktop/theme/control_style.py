@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QAbstractScrollArea,
     QApplication,
     QComboBox,
+    QFrame,
     QMenu,
     QProxyStyle,
     QPushButton,
@@ -29,7 +30,6 @@ from desktop.theme.control_painting import (
     paint_button,
     paint_chevron,
     paint_field,
-    paint_plain_frame,
     paint_radio,
     paint_tab,
 )
@@ -67,8 +67,8 @@ class ControlStyle(QProxyStyle):
                 paint_button(painter, option, is_default=_is_default(widget))
             case Primitive.PE_FrameLineEdit:
                 paint_field(painter, option)
-            case Primitive.PE_Frame:
-                paint_plain_frame(painter, option)
+            case Primitive.PE_Frame if _has_rounded_frame(widget):
+                paint_field(painter, option)
             case Primitive.PE_IndicatorCheckBox:
                 paint_box(painter, option)
             case Primitive.PE_IndicatorRadioButton:
@@ -137,10 +137,12 @@ class ControlStyle(QProxyStyle):
         return self.baseStyle().subControlRect(control, option, part, widget)
 
     def subElementRect(self, element: QStyle.SubElement, option: QStyleOption, widget: QWidget | None = None) -> QRect:
-        """Keep text in fields off their rounded corners."""
+        """Keep text in fields, and what scrolls in a frame, off their rounded corners."""
         area = self.baseStyle().subElementRect(element, option, widget)
         if element is QStyle.SubElement.SE_LineEditContents:
             return area.adjusted(FIELD_PADDING_PX, 0, -FIELD_PADDING_PX, 0)
+        if element is QStyle.SubElement.SE_ShapedFrameContents and _has_rounded_frame(widget):
+            return area.adjusted(1, 1, -1, -1)
         return area
 
     def sizeFromContents(
@@ -197,6 +199,10 @@ def _ground_beside(scroll_bar: QWidget | None) -> QColor:
     if not isinstance(area, QAbstractScrollArea) or not area.viewport().autoFillBackground():
         return QColor(Qt.GlobalColor.transparent)
     return area.viewport().palette().color(area.viewport().backgroundRole())
+
+
+def _has_rounded_frame(widget: QWidget | None) -> bool:
+    return isinstance(widget, QAbstractScrollArea) and widget.frameShape() is QFrame.Shape.StyledPanel
 
 
 def _is_line(option: QStyleOptionMenuItem) -> bool:

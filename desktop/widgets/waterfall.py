@@ -15,7 +15,7 @@ from desktop.widgets.writing_direction import draw_line, mirrored
 TEXT_SCALE = 0.95
 BAR_HEIGHT = 0.42
 LABEL_SHARE = 0.40
-VALUE_SHARE = 0.22
+GAP_PX = 6.0
 MIN_BAR_PX = 2.0
 
 
@@ -72,11 +72,16 @@ class Waterfall(QWidget):
             begun += row.duration_ms
         painter.end()
 
+    def _values_width(self) -> float:
+        """Return the room that the widest value takes, px: none is cut off."""
+        return max(self.fontMetrics().horizontalAdvance(row.text) for row in self._rows) + GAP_PX
+
     def _paint_row(self, painter: QPainter, row: WaterfallRow, line: QRectF, start: float, share: float) -> None:
         colors = self._theme.colors
+        values = self._values_width()
         label = QRectF(line.left(), line.top(), line.width() * LABEL_SHARE, line.height())
-        value = QRectF(line.right() - line.width() * VALUE_SHARE, line.top(), line.width() * VALUE_SHARE, line.height())
-        plot = QRectF(label.right() + 6, line.center().y(), value.left() - label.right() - 12, 0)
+        value = QRectF(line.right() - values, line.top(), values, line.height())
+        plot = QRectF(label.right() + GAP_PX, line.center().y(), value.left() - label.right() - 2 * GAP_PX, 0)
         height = line.height() * BAR_HEIGHT
         bar = QRectF(
             plot.left() + plot.width() * start,
@@ -94,6 +99,7 @@ class Waterfall(QWidget):
         draw_line(painter, placed(label), shown, Qt.AlignmentFlag.AlignLeft)
         painter.setPen(QColor(colors.text))
         draw_line(painter, placed(value), row.text, Qt.AlignmentFlag.AlignRight)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(colors.accent))
-        painter.drawRoundedRect(placed(bar), 2, 2)
+        if plot.width() > MIN_BAR_PX:  # In large text there may be room for words alone.
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(colors.accent))
+            painter.drawRoundedRect(placed(bar), 2, 2)

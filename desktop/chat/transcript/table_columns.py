@@ -73,4 +73,9 @@ class TableColumns:
         narrowest = [min(width, self._narrowest + 2 * self.padding) for width in natural]
         spare = sum(natural) - sum(narrowest)
         share = min(missing / spare, 1.0) if spare else 0.0
-        return [floor(width - (width - least) * share) for width, least in zip(natural, narrowest, strict=True)]
+        widths: list[float] = [
+            floor(width - (width - least) * share) for width, least in zip(natural, narrowest, strict=True)
+        ]
+        if missing <= spare:  # What rounding down has left belongs to a column, so that the table ends at the edge.
+            widths[-1] += floor(available - sum(widths))
+        return widths

@@ -36,6 +36,7 @@ from desktop.state.installed_state import InstalledState
 from desktop.state.remembered import PREFERENCES_NAME
 from desktop.state.settings_state import SettingsState
 from desktop.theme.colors import DARK, HIGH_CONTRAST, Appearance
+from runtime.client.launch import choose_model
 from runtime.config.paths import AppPaths, app_paths
 from runtime.config.settings import Settings, read_settings, write_settings
 from runtime.library.installed import list_models
@@ -58,7 +59,10 @@ class Opened:
         self.opens = True
         theme = make_theme()
         self.settings = SettingsState(paths.config_file)
-        self.installed = InstalledState(lambda: list_models(paths, read_settings(paths.config_file)))
+        self.installed = InstalledState(
+            lambda: list_models(paths, read_settings(paths.config_file)),
+            lambda name: choose_model(name, None, paths)[0].path,
+        )
         self.dialog = SettingsDialog(
             theme,
             GeneralPage(theme, state.preferences),

@@ -198,6 +198,15 @@ async def test_labels_that_show_figures_explain_themselves(home: Home) -> None:
         assert [row for row in rows if row is None or not row.toolTip()] == []
 
 
+@pytest.mark.parametrize("width", [1280, 760])
+async def test_the_model_stands_in_the_middle_of_the_toolbar(home: Home, width: int) -> None:
+    async with home.open_scripted() as window:
+        window.widget.resize(width, 700)
+        button = window.find_control("modelButton")
+        middle = button.mapTo(window.widget, button.rect().center()).x()
+        assert middle == pytest.approx(window.widget.width() / 2, abs=1)
+
+
 async def test_the_panels_beside_the_chat_are_shown_and_hidden_by_menu(home: Home) -> None:
     async with home.open_scripted() as window:
         for action, panel in (("toggleSidebarAction", "sidebar"), ("toggleMetricsAction", "metricsPanel")):

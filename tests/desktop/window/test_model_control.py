@@ -45,6 +45,18 @@ async def test_the_button_names_the_model_its_quantization_and_size(home: Home) 
         assert window.find_control("modelButton").accessibleName() == "Model: scripted · INT4 · 123 MB"
 
 
+async def test_the_menu_lists_each_model_once_and_marks_the_one_that_answers(home: Home) -> None:
+    async with home.open() as window:
+        assert isinstance(window.status, Serving)
+        menu = await model_menu(window)
+        entries = [one for one in menu.actions() if one.objectName().startswith("loadModelAction")]
+        quantizations = [entry.text().partition("\t")[2].partition(" ")[0] for entry in entries]
+        assert sorted(quantizations) == ["Q4_0", "Q8_0"], "as llama.cpp reads them, which the demo's names mean here"
+        answers = window.status.model.quantization.name
+        assert [entry.isChecked() for entry in entries] == [name == answers for name in quantizations]
+        menu.close()
+
+
 async def test_unloading_ends_the_worker_and_choosing_loads_again(home: Home) -> None:
     async with home.open_scripted(QUICK) as window:
         (worker,) = window.workers()

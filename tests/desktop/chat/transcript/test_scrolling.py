@@ -56,6 +56,15 @@ def test_a_chat_opens_at_its_end(view: TranscriptView) -> None:
     assert view.verticalScrollBar().maximum() > 0
 
 
+def test_lines_stay_as_they_are_broken_when_there_is_first_something_to_scroll(view: TranscriptView) -> None:
+    view.set_messages(conversation(1))
+    assert view.verticalScrollBar().maximum() == 0
+    before = view.viewport().width()
+    view.set_messages(conversation(30))
+    assert view.verticalScrollBar().maximum() > 0
+    assert view.viewport().width() == before
+
+
 def test_streaming_is_followed_until_the_user_scrolls_up(view: TranscriptView, qtbot: QtBot) -> None:
     view.set_messages(conversation(5))
     view.add_message(streaming(1000))
