@@ -40,6 +40,7 @@ from desktop.state.draft_aside import FILE_NAME as UNSENT_NAME
 from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState, EngineStatus, LoadFailed, NoModel
 from desktop.state.installed_state import InstalledState
+from desktop.state.kv_caches_state import KvCachesState
 from desktop.state.library_start import LibraryStart
 from desktop.state.metrics_state import MetricsState
 from desktop.state.preferences import PreferencesState
@@ -91,7 +92,7 @@ class Desktop:
         self.states.preferences.preferences = first_paint.preferences
         theme = self.window.theme
         self.chat_panel = ChatPanel(theme, self.states.context, self.states.engine, self.metrics, self.states.tasks)
-        self.sidebar = Sidebar(theme, self.states.chats, self.states.tasks)
+        self.sidebar = Sidebar(theme, self.states.chats, self.states.caches, self.states.tasks)
         self.metrics_panel = MetricsPanel(theme, self.metrics, self.states.engine)
         self.model_button = ModelButton(theme, self.states.engine, self.states.installed)
         self.window.place(Parts(self.sidebar, self.chat_panel, self.metrics_panel, self.model_button))
@@ -147,6 +148,7 @@ def make_states(
         choose,
         choose_instead=lambda model: choose_instead(model, paths),
     )
+    chats = ChatListState(storage)
     chat = ChatState(storage, engine, metrics, at_context_end=lambda: settings.settings.at_context_end)
     return States(
         storage=storage,
@@ -160,9 +162,10 @@ def make_states(
         ),
         library=LibraryStart(make_library, lambda: import_module(PICKER), paths.data, paths.models),
         bench=BenchStart(make_bench),
-        chats=ChatListState(storage),
+        chats=chats,
         chat=chat,
         context=ContextState(chat, engine, settings, tasks),
+        caches=KvCachesState(engine, chats, chat, storage, tasks, paths.kv_caches),
     )
 
 

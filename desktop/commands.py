@@ -21,7 +21,7 @@ from desktop.state.transfer_state import ExportFormat, TransferState
 from desktop.theme.theme import Theme
 from desktop.widgets.question import ask
 from runtime.config.paths import AppPaths
-from runtime.values.chat import ChatId, MessageId
+from runtime.values.chat import ChatId, ChatSummary, MessageId
 from runtime.values.errors import FirstTokenError, InternalError, UserFacingError
 
 if TYPE_CHECKING:
@@ -145,17 +145,20 @@ class WindowCommands(QObject):
             lambda: self._start(self._states.chat.restore(MessageId(number)), "restore a message"),
         )
 
-    def _note_deleted_chat(self, number: int, title: str) -> None:
-        chat = self._states.chat
-        was_open = chat.chat is not None and chat.chat.id == number
-        if chat.replying_in == number:
+    def _note_deleted_chat(self, deleted: ChatSummary) -> None:
+        """Offer a chat back for a while; after that, what was read of it is forgotten, too."""
+        chat, caches = self._states.chat, self._states.caches
+        was_open = chat.chat is not None and chat.chat.id == deleted.id
+        if chat.replying_in == deleted.id:
             chat.stop()
         if was_open:
             self._new_chat()
+        caches.keep_for_undo(deleted.uid)
         self._window.notices.offer(
-            self.tr("“{title}” deleted.").format(title=title),
+            self.tr("“{title}” deleted.").format(title=deleted.title),
             self.tr("Undo"),
-            lambda: self._start(self._restore_chat(ChatId(number), is_shown=was_open), "restore a chat"),
+            lambda: self._start(self._restore_chat(deleted.id, is_shown=was_open), "restore a chat"),
+            lambda: caches.give_up(deleted.uid),
         )
 
     async def _restore_chat(self, chat_id: ChatId, *, is_shown: bool) -> None:

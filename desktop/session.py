@@ -16,6 +16,7 @@ from desktop.state.context_state import ContextState
 from desktop.state.draft_aside import DraftAside
 from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
+from desktop.state.kv_caches_state import KvCachesState
 from desktop.state.library_start import LibraryStart
 from desktop.state.preferences import PreferencesState
 from desktop.state.remembered import WindowMemory
@@ -40,6 +41,7 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     chats: ChatListState
     chat: ChatState
     context: ContextState
+    caches: KvCachesState
 
 
 class Session:
@@ -130,6 +132,7 @@ class Session:
             self._states.tasks.failed.emit(error)
         else:
             await asyncio.to_thread(self._aside.forget)
+        states.caches.close()
         await states.tasks.close()
         await states.library.close()
         await states.engine.close()

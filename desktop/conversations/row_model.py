@@ -22,10 +22,15 @@ class RowModel(QAbstractListModel):
         self._rows: tuple[Row, ...] = ()
 
     def set_rows(self, rows: Sequence[Row]) -> None:
-        """Show `rows`."""
-        if tuple(rows) != self._rows:
+        """Show `rows`; where they are of the same chats in the same order, only what is said of them changes."""
+        before, now = self._rows, tuple(rows)
+        if list(map(_subject, now)) == list(map(_subject, before)):
+            self._rows = now
+            for number in [number for number, row in enumerate(now) if row != before[number]]:
+                self.dataChanged.emit(self.index(number), self.index(number))
+        else:
             self.beginResetModel()
-            self._rows = tuple(rows)
+            self._rows = now
             self.endResetModel()
 
     def row_at(self, index: Index) -> Row | None:
@@ -50,10 +55,12 @@ class RowModel(QAbstractListModel):
             return None
         if role == RowRole:
             return row
-        if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
+        if role == Qt.ItemDataRole.DisplayRole:
             return _text(row)
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return ", ".join(filter(None, (_text(row), _note(row))))
         if role == Qt.ItemDataRole.ToolTipRole and not isinstance(row, HeadingRow):
-            return row.title
+            return "\n".join(filter(None, (row.title, _note(row))))
         return None
 
     def flags(self, index: Index) -> Qt.ItemFlag:
@@ -61,6 +68,15 @@ class RowModel(QAbstractListModel):
         if isinstance(self.row_at(index), HeadingRow):
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+
+
+def _subject(row: Row) -> object:
+    """Return what a row is about, whatever is said of it."""
+    return row.chat_id if isinstance(row, ChatRow) else row
+
+
+def _note(row: Row) -> str:
+    return row.warmth_text if isinstance(row, ChatRow) else ""
 
 
 def _text(row: Row) -> str:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QModelIndex, QPersistentModelIndex, QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QTextCharFormat, QTextLayout
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QTextCharFormat, QTextLayout
 from PySide6.QtWidgets import QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from desktop.conversations.row_model import RowRole
 from desktop.conversations.rows import ChatRow, HeadingRow, HitRow
 from desktop.conversations.snippet_fit import fitted
+from desktop.state.warmth import Warmth
 from desktop.theme.theme import Theme
 from desktop.widgets.row_ground import paint_row_ground
 from desktop.widgets.writing_direction import draw_line
@@ -18,6 +19,8 @@ Index = QModelIndex | QPersistentModelIndex
 SIDE_PX = 8.0
 INSET_PX = 10.0
 RADIUS_PX = 7.0
+DOT_SIZE = 0.24
+RING_PX = 1.4
 
 
 class RowPainter(QStyledItemDelegate):
@@ -65,15 +68,20 @@ class RowPainter(QStyledItemDelegate):
         self._draw(painter, text, area.adjusted(0, area.height() * 0.25, 0, 0), font, self._theme.colors.muted)
 
     def _paint_chat(self, painter: QPainter, row: ChatRow, area: QRectF) -> None:
+        if row.warmth in (Warmth.MEMORY, Warmth.DISK):
+            spot, area = _cut_off(painter, area, area.height() * DOT_SIZE)
+            self._paint_dot(painter, row.warmth, spot)
         if row.is_pinned:
-            size = area.height() * 0.36
-            mirrors = _mirrors(painter)
-            left = area.left() if mirrors else area.right() - size
-            spot = QRectF(left, area.center().y() - size / 2, size, size)
+            spot, area = _cut_off(painter, area, area.height() * 0.36)
             self._theme.icons.icon("pin", self._theme.colors.faint).paint(painter, spot.toRect())
-            taken = size + INSET_PX
-            area = area.adjusted(taken, 0, 0, 0) if mirrors else area.adjusted(0, 0, -taken, 0)
         self._draw(painter, row.title, area, self._theme.fonts.text(), self._theme.colors.text)
+
+    def _paint_dot(self, painter: QPainter, warmth: Warmth, spot: QRectF) -> None:
+        """Paint a dot for what is in memory, a ring for what is on disk: told apart without colour, too."""
+        color = QColor(self._theme.colors.good if warmth is Warmth.MEMORY else self._theme.colors.faint)
+        painter.setPen(QPen(color, RING_PX))
+        painter.setBrush(color if warmth is Warmth.MEMORY else Qt.BrushStyle.NoBrush)
+        painter.drawEllipse(spot.adjusted(RING_PX / 2, RING_PX / 2, -RING_PX / 2, -RING_PX / 2))
 
     def _paint_hit(self, painter: QPainter, row: HitRow, area: QRectF) -> None:
         if row.message_id is None:
@@ -102,6 +110,15 @@ class RowPainter(QStyledItemDelegate):
         painter.setPen(QColor(color))
         left = area.right() - line.naturalTextWidth() if _mirrors(painter) else area.left()
         layout.draw(painter, QPointF(left, area.center().y() - line.height() / 2))
+
+
+def _cut_off(painter: QPainter, area: QRectF, size: float) -> tuple[QRectF, QRectF]:
+    """Return a square at the end of `area`, and what is left of it for what comes before."""
+    mirrors = _mirrors(painter)
+    left = area.left() if mirrors else area.right() - size
+    spot = QRectF(left, area.center().y() - size / 2, size, size)
+    taken = size + INSET_PX
+    return spot, area.adjusted(taken, 0, 0, 0) if mirrors else area.adjusted(0, 0, -taken, 0)
 
 
 def _mirrors(painter: QPainter) -> bool:

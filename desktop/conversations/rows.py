@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
+from typing import assert_never
 
 import msgspec
 
+from desktop.state.warmth import ChatWarmth, Warmth, about
 from runtime.values.chat import ChatId, ChatSummary, MessageId, SearchResults, Snippet
 
 MS_PER_S = 1000
 WEEK_DAYS = 7
 MONTH_DAYS = 30
+NEGLIGIBLE_TOKENS = 8
+"""The last token of a prompt is evaluated anyway, and a reply's end is written down in a few."""
 
 
 class HeadingRow(msgspec.Struct, frozen=True):
@@ -21,11 +25,13 @@ class HeadingRow(msgspec.Struct, frozen=True):
 
 
 class ChatRow(msgspec.Struct, frozen=True):
-    """A chat."""
+    """A chat, where what was read of it is kept, and what that means, in words."""
 
     chat_id: ChatId
     title: str
     is_pinned: bool
+    warmth: Warmth = Warmth.UNKNOWN
+    warmth_text: str = ""
 
 
 class HitRow(msgspec.Struct, frozen=True):
@@ -41,7 +47,12 @@ Row = HeadingRow | ChatRow | HitRow
 Translate = Callable[[str], str]
 
 
-def chat_rows(chats: Iterable[ChatSummary], today: date, tr: Translate) -> list[Row]:
+def chat_rows(
+    chats: Iterable[ChatSummary],
+    today: date,
+    tr: Translate,
+    warmth_of: Callable[[ChatSummary], ChatWarmth] = lambda _: ChatWarmth(),
+) -> list[Row]:
     """Return `chats` (last updated first) under headings: pinned ones, then by the day of the last update."""
     rows: list[Row] = []
     listed = list(chats)
@@ -54,8 +65,43 @@ def chat_rows(chats: Iterable[ChatSummary], today: date, tr: Translate) -> list[
     for heading, members in groups:
         if members:
             rows.append(HeadingRow(heading))
-            rows += [ChatRow(chat.id, chat.title or tr("New chat"), chat.is_pinned) for chat in members]
+            rows += [_chat_row(chat, warmth_of(chat), tr) for chat in members]
     return rows
+
+
+def warmth_text(chat: ChatWarmth, tr: Translate) -> str:
+    """Return where what was read of a chat is kept, and what its next reply has to wait for, as far as that is known.
+
+    The new message itself comes on top: nobody knows how long it will be.
+    """
+    match chat.warmth:
+        case Warmth.UNKNOWN:
+            return ""
+        case Warmth.MEMORY:
+            where = tr("Warm in memory")
+        case Warmth.DISK:
+            where = tr("On disk")
+        case Warmth.COLD:
+            where = tr("Cold")
+        case _:
+            assert_never(chat.warmth)
+    return f"{where}: {_wait_text(chat, tr)}" if chat.tokens_to_read is not None else where
+
+
+def _wait_text(chat: ChatWarmth, tr: Translate) -> str:
+    tokens = chat.tokens_to_read or 0
+    if tokens <= NEGLIGIBLE_TOKENS:
+        return tr("the next reply begins at once")
+    if chat.predicted_ms is None:
+        return tr("{count} tokens to read before the next reply").format(count=f"{tokens:,}")
+    return tr("the next reply begins after about {time}, for {count} tokens to read").format(
+        time=about(chat.predicted_ms), count=f"{tokens:,}"
+    )
+
+
+def _chat_row(chat: ChatSummary, warmth: ChatWarmth, tr: Translate) -> ChatRow:
+    title = chat.title or tr("New chat")
+    return ChatRow(chat.id, title, chat.is_pinned, warmth.warmth, warmth_text(warmth, tr))
 
 
 def hit_rows(results: SearchResults, tr: Translate) -> list[Row]:

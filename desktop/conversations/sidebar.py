@@ -13,6 +13,7 @@ from desktop.conversations.row_model import RowModel
 from desktop.conversations.row_painter import RowPainter
 from desktop.conversations.rows import ChatRow, HitRow, chat_rows, hit_rows, text_to_mark
 from desktop.state.chat_list_state import ChatListState
+from desktop.state.kv_caches_state import KvCachesState
 from desktop.tasks import Tasks
 from desktop.theme.theme import Theme
 from runtime.values.chat import ChatId
@@ -34,9 +35,17 @@ class Sidebar(QWidget):
     message_chosen = Signal(int, int, str)
     export_requested = Signal(int)
 
-    def __init__(self, theme: Theme, chats: ChatListState, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        theme: Theme,
+        chats: ChatListState,
+        caches: KvCachesState,
+        tasks: Tasks,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._chats = chats
+        self._caches = caches
         self._tasks = tasks
         self._shown_chat: ChatId | None = None
         self._model = RowModel(self)
@@ -109,6 +118,7 @@ class Sidebar(QWidget):
     def _connect(self) -> None:
         self._chats.changed.connect(self._show_rows)
         self._chats.results_changed.connect(self._show_rows)
+        self._caches.changed.connect(self._show_rows)
         self._search.textChanged.connect(lambda _: self._delay.start())
         self._delay.timeout.connect(self._run_search)
         self._list.clicked.connect(self._choose)
@@ -123,7 +133,8 @@ class Sidebar(QWidget):
         if self._chats.results is not None:
             self._model.set_rows(hit_rows(self._chats.results, self.tr))
             return
-        self._model.set_rows(chat_rows(self._chats.chats, date.today(), self.tr))  # noqa: DTZ011 - the user's own day
+        today = date.today()  # noqa: DTZ011 - the user's own day
+        self._model.set_rows(chat_rows(self._chats.chats, today, self.tr, self._caches.warmth_of))
         self.show_chat(self._shown_chat)
 
     def _run_search(self) -> None:

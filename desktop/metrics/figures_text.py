@@ -107,7 +107,16 @@ def quantization_explanation() -> str:
 
 def context_explanation() -> str:
     """Return the definition of the context gauge."""
-    return tr("Tokens of this conversation, of the most that the model can look back on.")
+    return tr(
+        "Tokens of this conversation, of the most that the model can look back on, and what their keys and values take"
+        " in memory."
+    )
+
+
+def context_text(used_tokens: int, limit_tokens: int, kv_bytes: float | None) -> str:
+    """Return how much of the context is used, and what that takes, if that is known and not nothing."""
+    used = tr("{used} of {limit}").format(used=f"{used_tokens:,}", limit=f"{limit_tokens:,}")
+    return f"{used} · {bytes_text(round(kv_bytes))}" if kv_bytes else used
 
 
 def roofline_explanation() -> str:

@@ -10,7 +10,7 @@ from desktop.theme.theme import Theme
 from desktop.widgets.card import Card
 from desktop.widgets.figure_row import FigureRow
 from desktop.widgets.meter import Meter
-from runtime.metrics.roofline import reply_roofline
+from runtime.metrics.roofline import kv_bytes, reply_roofline
 from runtime.values.model import LoadedModel
 from runtime.values.wording import UNDEFINED
 
@@ -77,5 +77,7 @@ class ModelCard(Card):
             self._gauge.set_fraction(None)
             return
         limit = self._model.context_limit_tokens
-        self._context.set_value(words.tr("{used} of {limit}").format(used=f"{self._used_tokens:,}", limit=f"{limit:,}"))
+        reads = self._model.decode_reads
+        taken_bytes = kv_bytes(reads, self._used_tokens) if reads is not None else None
+        self._context.set_value(words.context_text(self._used_tokens, limit, taken_bytes))
         self._gauge.set_fraction(self._used_tokens / limit)

@@ -15,12 +15,12 @@ class ChatListState(QObject):
     Signals:
         changed: `chats` is new.
         results_changed: `results` is new; None when nothing is searched for.
-        deleted: carries the id and the title of a chat that was deleted, for an offer to undo.
+        deleted: carries the `ChatSummary` of a chat that was deleted, for an offer to undo.
     """
 
     changed = Signal()
     results_changed = Signal()
-    deleted = Signal(int, str)
+    deleted = Signal(object)
 
     def __init__(self, storage: Storage[OpenedStore], parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -56,10 +56,11 @@ class ChatListState(QObject):
 
     async def delete(self, chat_id: ChatId) -> None:
         """Take a chat out of the list; `restore` brings it back."""
-        title = next((chat.title for chat in self.chats if chat.id == chat_id), "")
+        chat = next((chat for chat in self.chats if chat.id == chat_id), None)
         await self._storage.run(lambda opened: opened.store.chats.delete(chat_id))
         await self.refresh()
-        self.deleted.emit(chat_id, title)
+        if chat is not None:
+            self.deleted.emit(chat)
 
     async def restore(self, chat_id: ChatId) -> None:
         """Undo `delete`."""

@@ -23,6 +23,7 @@ class NoticeBar(QWidget):
         self._theme = theme
         self._is_error = False
         self._on_action: Callable[[], None] | None = None
+        self._on_lapsed: Callable[[], None] | None = None
         self.setObjectName("noticeBar")
         self._text = QLabel(self)
         self._text.setObjectName("noticeText")
@@ -60,10 +61,12 @@ class NoticeBar(QWidget):
         """Say what went wrong and what to do; stays until it is dismissed."""
         self._show(text, is_error=True)
 
-    def offer(self, text: str, action: str, on_action: Callable[[], None]) -> None:
-        """Say `text` and offer `action` for a few seconds."""
+    def offer(
+        self, text: str, action: str, on_action: Callable[[], None], on_lapsed: Callable[[], None] | None = None
+    ) -> None:
+        """Say `text` and offer `action` for a few seconds; `on_lapsed` is called when it can be had no more."""
         self._show(text, is_error=False)
-        self._on_action = on_action
+        self._on_action, self._on_lapsed = on_action, on_lapsed
         self._action.setText(action)
         self._action.setAccessibleName(action)
         self._action.show()
@@ -77,8 +80,8 @@ class NoticeBar(QWidget):
     def dismiss(self) -> None:
         """Take the notice away."""
         self._timer.stop()
-        self._on_action = None
         self.hide()
+        self._lapse()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the ground and the line below."""
@@ -91,13 +94,19 @@ class NoticeBar(QWidget):
 
     def _show(self, text: str, *, is_error: bool) -> None:
         self._timer.stop()
+        self._lapse()
         self._is_error = is_error
-        self._on_action = None
         self._action.hide()
         self._text.setText(text)
         self._tint()
         self.show()
         self.update()
+
+    def _lapse(self) -> None:
+        """End the offer that is made."""
+        on_lapsed, self._on_action, self._on_lapsed = self._on_lapsed, None, None
+        if on_lapsed is not None:
+            on_lapsed()
 
     def _tint(self) -> None:
         palette = self._text.palette()
@@ -107,6 +116,7 @@ class NoticeBar(QWidget):
 
     def _act(self) -> None:
         on_action = self._on_action
+        self._on_lapsed = None
         self.dismiss()
         if on_action is not None:
             on_action()

@@ -53,7 +53,24 @@ class KvFolder:
 
     def entries(self) -> list[KvEntry]:
         """Return the caches that are there and whole as far as their records and sizes tell."""
-        return [entry for path in self._files(RECORD_SUFFIX) if (entry := self._entry(path)) is not None]
+        return [entry for path in self.records() if (entry := self.entry(path)) is not None]
+
+    def records(self) -> list[Path]:
+        """Return the files that hold records."""
+        return self._files(RECORD_SUFFIX)
+
+    def entry(self, path: Path) -> KvEntry | None:
+        """Return the cache whose record is at `path`; None if it is not whole, or gone."""
+        try:
+            with path.open("rb") as stream:
+                record = decode(stream.read(MAX_RECORD_BYTES))
+                used_s = os.fstat(stream.fileno()).st_mtime
+            size = path.with_suffix(PAYLOAD_SUFFIX).stat().st_size
+        except OSError:
+            return None
+        if record is None or size != record.payload_bytes or not path.stem.startswith(record.scope.key):
+            return None
+        return KvEntry(record=record, path=path, used_s=used_s)
 
     def size_bytes(self) -> int:
         """Return what all payloads take, whatever they are."""
@@ -129,15 +146,3 @@ class KvFolder:
             return sorted(path for path in self.path.iterdir() if path.suffix == suffix and path.is_file())
         except OSError:
             return []
-
-    def _entry(self, path: Path) -> KvEntry | None:
-        try:
-            with path.open("rb") as stream:
-                record = decode(stream.read(MAX_RECORD_BYTES))
-                used_s = os.fstat(stream.fileno()).st_mtime
-            size = path.with_suffix(PAYLOAD_SUFFIX).stat().st_size
-        except OSError:
-            return None
-        if record is None or size != record.payload_bytes or not path.stem.startswith(record.scope.key):
-            return None
-        return KvEntry(record=record, path=path, used_s=used_s)

@@ -63,12 +63,16 @@ class Roofline(msgspec.Struct, frozen=True, kw_only=True):
 
 def bytes_per_token(reads: DecodeReads, context_tokens: float) -> float:
     """Return the bytes read to write one token with `context_tokens` before it."""
-    kv = (
+    return reads.weights_bytes + kv_bytes(reads, context_tokens)
+
+
+def kv_bytes(reads: DecodeReads, context_tokens: float) -> float:
+    """Return what keys and values of `context_tokens` take: in layers with a window, no more than that holds."""
+    return sum(
         layers.token_bytes
         * (context_tokens if layers.window_tokens is None else min(context_tokens, layers.window_tokens))
         for layers in reads.kv
     )
-    return reads.weights_bytes + sum(kv)
 
 
 def ceiling_tokens_per_second(bandwidth_bytes_per_second: float, bytes_read_per_token: float) -> float | None:

@@ -124,6 +124,13 @@ class Chats:
         )
         return tuple(row.summary() for row in rows)
 
+    def deleted_uids(self) -> frozenset[str]:
+        """Return the keys of the chats that are deleted and not purged."""
+        rows = self._database.rows(
+            tuple[str, ChatId, int], "SELECT uid, id, created_unix_ms FROM chats WHERE deleted_unix_ms IS NOT NULL"
+        )
+        return frozenset(uid_of(*row) for row in rows)
+
     def rename(self, chat_id: ChatId, title: str) -> None:
         """Give a chat the user's title; an empty one is refused.
 

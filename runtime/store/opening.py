@@ -22,6 +22,7 @@ from runtime.store.exchanges import Exchanges
 from runtime.store.messages import Messages
 from runtime.store.opening_lock import OpeningLock
 from runtime.store.presets import Presets
+from runtime.store.reading_costs import ReadingCosts
 from runtime.store.replies import Replies
 from runtime.store.search import Search
 from runtime.store.ui_state import UiState
@@ -45,6 +46,7 @@ class Store:
         self.replies = Replies(database, self.messages, now_unix_ms)
         self.exchanges = Exchanges(database, self.chats, self.messages, self.replies)
         self.search = Search(database)
+        self.costs = ReadingCosts(database)
         self.presets = Presets(database)
         self.ui_state = UiState(database)
         self._lock = lock

@@ -55,7 +55,7 @@ async def test_the_figures_are_those_of_the_reply(home: Home) -> None:
         assert window.text_of("tokensPerSecondValue") == window.text_of("averageSpeedValue") == speed_text(decode)
         assert window.text_of("promptValue") == "10 tokens"
         assert window.text_of("quantizationValue") == "INT4 · 4.50 bits"
-        assert window.text_of("contextValue") == f"{10 + WORDS} of 500"
+        assert window.text_of("contextValue") == f"{10 + WORDS} of 500 · {10 + WORDS} MB"
         assert window.text_of("weightsValue") == "123 MB"
         assert window.text_of("engineValue") == "Script"
 
@@ -92,7 +92,7 @@ async def test_the_figures_of_a_chat_are_back_when_it_is_opened_again(home: Home
         window.widget.resize(1280, 820)
         await Sidebar(window).click(Sidebar(window).titles[0])
         await until(lambda: window.text_of("ttftValue") == shown, "the figures of before")
-        assert window.text_of("contextValue") == f"{10 + WORDS} of 500"
+        assert window.text_of("contextValue") == f"{10 + WORDS} of 500 · {10 + WORDS} MB"
 
 
 async def test_speed_and_tokens_move_while_the_reply_is_written(home: Home) -> None:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
+import msgspec
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog
+from PySide6.QtWidgets import QDialog, QListView
 
 from runtime.engine.scripted_engine import Script
 from tests.desktop.window.opened_window import Home, OpenedWindow, until
+from tests.desktop.window.sidebar import Sidebar
+from tests.runtime.kv_store.caches import content_of, store_in
 
 REMEMBERS = Script(remembers_prompt=True, prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
 
@@ -67,3 +72,72 @@ async def test_why_a_reply_was_slow_is_told_also_after_a_restart(home: Home) -> 
     async with home.open() as window:
         await until(lambda: len(window.path) == 4, "the chat of before")
         assert await explained(window) == shown
+
+
+def warmth_of(window: OpenedWindow, title: str) -> str:
+    """Return what the list of chats says of a chat to a screen reader, beside its title."""
+    list_view = window.find(QListView, "chatList")
+    model = list_view.model()
+    (index,) = [model.index(row, 0) for row in range(model.rowCount()) if model.index(row, 0).data() == title]
+    read_out = str(index.data(Qt.ItemDataRole.AccessibleTextRole))
+    assert str(index.data(Qt.ItemDataRole.ToolTipRole)).splitlines() == [
+        title,
+        *filter(None, [read_out[len(title) + 2 :]]),
+    ]
+    return read_out[len(title) + 2 :]
+
+
+LONG = " ".join(f"word{number}" for number in range(200))
+READS = Script(remembers_prompt=True, prefill_tokens_per_second=2000, decode_tokens_per_second=2000)
+
+
+async def test_a_badge_says_how_warm_a_chat_is_and_what_a_reply_would_wait_for(home: Home) -> None:
+    async with home.open_scripted(READS) as window:
+        await window.ask(LONG)
+        title = window.states.chats.chats[0].title
+        await until(lambda: warmth_of(window, title) == "Warm in memory: the next reply begins at once", "warm chat")
+        window.click("newChatButton")
+        await window.ask("another chat")
+        await until(lambda: warmth_of(window, title).startswith("Cold: "), "cold chat")
+        assert re.fullmatch(
+            r"Cold: the next reply begins after about \d+ ms, for 20\d tokens to read", warmth_of(window, title)
+        )
+        assert warmth_of(window, "another chat").startswith("Warm in memory")
+        window.choose("unloadModelAction")
+        await until(lambda: warmth_of(window, "another chat") == "", "nothing to say without a model")
+
+
+async def test_what_is_on_disk_of_a_deleted_chat_goes_when_it_cannot_come_back(home: Home) -> None:
+    async with home.open_scripted(REMEMBERS) as window:
+        await window.ask("one two three")
+        chat = window.states.chat.chat
+        assert chat is not None
+        caches = window.states.caches
+        store = store_in(home.paths.kv_caches)
+        store.write(msgspec.structs.replace(content_of((1, 2, 3)), conversation=chat.uid))
+        store.write(msgspec.structs.replace(content_of((4, 5, 6)), conversation="of the command line"))
+        await until(lambda: {one.conversation for one in caches.stored} == {chat.uid, "of the command line"}, "both")
+        await until(lambda: caches.kept, "what is in memory")
+        await Sidebar(window).choose(chat.title, "deleteChatAction")
+        window.click("noticeActionButton")
+        await window.idle("the chat is back")
+        await caches.refresh()
+        assert {one.conversation for one in caches.stored} == {chat.uid, "of the command line"}
+        await Sidebar(window).choose(chat.title, "deleteChatAction")
+        await caches.refresh()
+        assert len(caches.stored) == 2
+        window.click("noticeCloseButton")
+        await until(lambda: not caches.kept, "memory without the deleted chat")
+        await until(lambda: [one.conversation for one in caches.stored] == ["of the command line"], "disk without it")
+        assert [entry.record.conversation for entry in store.entries()] == ["of the command line"]
+
+
+async def test_what_is_left_of_a_chat_that_was_deleted_before_the_end_goes_at_the_next_start(home: Home) -> None:
+    async with home.open_scripted(REMEMBERS) as window:
+        await window.ask("one two three")
+        chat = window.states.chat.chat
+        assert chat is not None
+        store_in(home.paths.kv_caches).write(msgspec.structs.replace(content_of((1, 2, 3)), conversation=chat.uid))
+        await Sidebar(window).choose(chat.title, "deleteChatAction")
+    async with home.open() as window:
+        await until(lambda: not store_in(home.paths.kv_caches).entries(), "an empty folder")
