@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,30 @@ def give(part: PartFile, data: bytes) -> None:
         space[:count] = data[:count]
         part.take(count)
         data = data[count:]
+
+
+@pytest.mark.skipif(not hasattr(os, "posix_fadvise"), reason="only Linux can be told so")
+def test_the_system_is_told_to_begin_writing_again_and_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[int, int]] = []
+    advise = os.posix_fadvise
+
+    def note(descriptor: int, offset: int, count: int, advice: int) -> None:
+        told.append((offset, count))
+        advise(descriptor, offset, count, advice)
+
+    monkeypatch.setattr(os, "posix_fadvise", note)
+    monkeypatch.setattr("runtime.download.part_file.SETTLE_BYTES", BUFFER_BYTES)
+    begun = PartFile(tmp_path / "m", planned(CONTENT))
+    give(begun, CONTENT[:BUFFER_BYTES])
+    begun.close()
+
+    part = PartFile(tmp_path / "m", planned(CONTENT))  # What an earlier run left is on its way to the disk already.
+    give(part, CONTENT[BUFFER_BYTES:])
+    assert told == []
+    part.finish()
+
+    assert told == [(BUFFER_BYTES, BUFFER_BYTES), (2 * BUFFER_BYTES, BUFFER_BYTES)]
+    assert (tmp_path / "m").read_bytes() == CONTENT
 
 
 STEPS = st.lists(st.tuples(st.sampled_from(["give", "hash", "reopen"]), st.integers(1, 2 * BUFFER_BYTES)), max_size=12)
