@@ -3,10 +3,11 @@
     overhead = process + tokenizer + activations + attention scores
 
 **Process** is interpreter and inference library, **tokenizer** grows with the vocabulary. **Activations** are what a
-chunk of the prompt takes at the widest point of a block; a chunk is never longer than the context. **Attention
-scores** are a matrix of heads × chunk × context where it is there as a whole: MLX on a CPU, heads of a width that
-Metal's fused kernel does not know, a quantized KV cache. llama.cpp computes attention piece by piece and has a mask of
-that form alone, for all heads together. All constants were measured: see `tests/benchmarks/fit_accuracy.py`.
+chunk of the prompt takes at the widest point of a block, and with MLX copies of its keys and values; a chunk is never
+longer than the context. **Attention scores** are a matrix of heads × chunk × context where it is there as a whole: MLX
+on a CPU, heads of a width that Metal's fused kernel does not know, a quantized KV cache. llama.cpp computes attention
+piece by piece and has a mask of that form alone, for all heads together. All constants were measured: see
+`tests/benchmarks/fit_accuracy.py`.
 """
 
 from __future__ import annotations
@@ -19,10 +20,12 @@ from runtime.values.model import ModelFormat
 PREFILL_CHUNK_TOKENS = 512
 PROCESS_BYTES = {ModelFormat.MLX: 93_000_000, ModelFormat.GGUF: 57_000_000}
 """A worker with a model of no size: measured with Python 3.11 on Linux."""
-TOKEN_BYTES = {ModelFormat.MLX: 290, ModelFormat.GGUF: 410}
+TOKEN_BYTES = {ModelFormat.MLX: 380, ModelFormat.GGUF: 410}
 """Of the tokenizer, for each entry of the vocabulary: measured with vocabularies of 400 to 128,000."""
 ACTIVATIONS_PER_HIDDEN = 16
 """Activations alive at once for each token and unit of width: residual, norms, attention, the MLP's two halves."""
+KEY_VALUE_COPIES = 8
+"""MLX alone: the keys and values of a chunk, four times each: projected, normed, rotated, transposed."""
 SCORE_COPIES = 1.7
 """How many times the attention scores of a chunk are there, where they are there as a whole."""
 FLOAT_BYTES = 4
@@ -49,7 +52,7 @@ USUAL_EVALUATION = Evaluation()
 def overhead_bytes(spec: ModelSpec, context_tokens: int, kv_cache_bits: int | None, evaluation: Evaluation) -> int:
     """Return what a worker with the model takes besides weights and caches, with a context of `context_tokens`."""
     chunk_tokens = min(evaluation.chunk_tokens, context_tokens)
-    activations = chunk_tokens * ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0) * _activation_bytes(spec)
+    activations = chunk_tokens * _activations(spec) * _activation_bytes(spec)
     scores = chunk_tokens * _scores_token_bytes(spec, context_tokens, kv_cache_bits, evaluation)
     return _standing_bytes(spec.format, spec.vocabulary_size) + activations + round(scores)
 
@@ -62,6 +65,15 @@ def usual_overhead_bytes(hidden_size: int, vocabulary_size: int) -> int:
 
 def _standing_bytes(model_format: ModelFormat, vocabulary_size: int) -> int:
     return PROCESS_BYTES.get(model_format, 0) + TOKEN_BYTES.get(model_format, 0) * vocabulary_size
+
+
+def _activations(spec: ModelSpec) -> int:
+    """Return how many activations of one token are alive at once."""
+    of_block = ACTIVATIONS_PER_HIDDEN * (spec.hidden_size or 0)
+    if spec.format is not ModelFormat.MLX:
+        return of_block
+    widest = max((layers.kv_heads * max(layers.key_dim, layers.value_dim) for layers in spec.kv_layers), default=0)
+    return of_block + KEY_VALUE_COPIES * widest
 
 
 def _activation_bytes(spec: ModelSpec) -> int:

@@ -44,12 +44,12 @@ METAL_CHUNK_TOKENS = 512
 MB = 1_000_000
 HIGH_WATER = re.compile(r"^VmHWM:\s+(\d+) kB$", re.MULTILINE)
 
-DENSE = GgufRecipe(layers=16, hidden=768, feed_forward=2304, heads=12, kv_heads=4, head_dim=64, context_tokens=32_768)
+DENSE = GgufRecipe(layers=12, hidden=768, feed_forward=2304, heads=12, kv_heads=4, head_dim=64, context_tokens=32_768)
 MODELS = {
     "dense, grouped queries": DENSE,
-    "dense, a key for every query": msgspec.structs.replace(DENSE, layers=14, kv_heads=12),
+    "dense, a key for every query": msgspec.structs.replace(DENSE, layers=10, kv_heads=12),
     "sliding window": msgspec.structs.replace(
-        DENSE, architecture="gemma3", layers=18, heads=8, kv_heads=8, window_tokens=512
+        DENSE, architecture="gemma3", layers=12, heads=8, kv_heads=8, window_tokens=512
     ),
     "mixture of experts": msgspec.structs.replace(
         DENSE, architecture="qwen3moe", layers=8, hidden=512, feed_forward=512, experts=16, active_experts=2
@@ -93,16 +93,11 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 def all_cases() -> Iterator[Case]:
     """Yield the cases; MLX's CPU backend is slow at all but 32-bit floats, so its prompts are shorter."""
-    llamacpp, mlx = EngineName.LLAMACPP, EngineName.MLX
     for model in MODELS:
-        for context in (1024, 8192):
-            yield Case(model=model, engine=llamacpp, stored="Q8_0", context_tokens=context)
-        yield Case(model=model, engine=llamacpp, stored="Q4_0", context_tokens=4096)
-        yield Case(model=model, engine=llamacpp, stored="F16", context_tokens=4096, kv_cache_bits=8)
-        for context in (512, 2048):
-            yield Case(model=model, engine=mlx, stored="FP32", context_tokens=context)
-        yield Case(model=model, engine=mlx, stored="INT8", context_tokens=256)
-        yield Case(model=model, engine=mlx, stored="INT4", context_tokens=256)
+        for stored, context in (("Q8_0", 1024), ("Q8_0", 4096), ("Q4_0", 2048), ("F16", 2048)):
+            yield Case(model=model, engine=EngineName.LLAMACPP, stored=stored, context_tokens=context)
+        for stored, context in (("FP32", 512), ("FP32", 1536), ("INT8", 256), ("INT4", 128), ("INT4", 384)):
+            yield Case(model=model, engine=EngineName.MLX, stored=stored, context_tokens=context)
 
 
 def made(case: Case, folder: Path) -> Path:

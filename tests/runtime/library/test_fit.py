@@ -268,6 +268,15 @@ def test_no_chunk_is_longer_than_the_context(spec: ModelSpec, fuses_attention: b
     assert wider == as_wide
 
 
+def test_mlx_copies_the_keys_and_values_of_a_chunk() -> None:
+    def overhead(spec: ModelSpec, kv_heads: int) -> int:
+        layers = (KvLayers(layers=28, kv_heads=kv_heads, key_dim=128, value_dim=128),)
+        return memory_need(msgspec.structs.replace(spec, kv_layers=layers), 4096).overhead_bytes
+
+    assert overhead(SPEC, 16) - overhead(SPEC, 8) == 8 * 8 * 128 * PREFILL_CHUNK_TOKENS * 2
+    assert overhead(GGUF, 16) == overhead(GGUF, 8)
+
+
 def test_wider_chunks_and_larger_vocabularies_take_more() -> None:
     usual = memory_need(SPEC, 4096).overhead_bytes
 
