@@ -25,7 +25,8 @@ class PullProgress:
         self._renews = notes.isatty()
         self._shown_steps = -1
         self._last_state = DownloadState.QUEUED
-        self.note(f"{plan.repo_id}, {plan.title}: {len(plan.files)} files, {bytes_text(plan.total_bytes)}")
+        files = "1 file" if len(plan.files) == 1 else f"{len(plan.files):,} files"
+        self.note(f"{plan.repo_id}, {plan.title}: {files}, {bytes_text(plan.total_bytes)}")
 
     def show(self, status: DownloadStatus) -> None:
         """Say how it is now, if that is news."""

@@ -112,7 +112,7 @@ def _gated(refusal: Refusal) -> HubAccessError:
     return HubAccessError(
         f"{shown(refusal.subject)} is given only to people who accept its publisher's terms.",
         f"Open {page} in a browser and accept them, make an access token at {refusal.endpoint}/settings/tokens,"
-        " and enter it in the model picker.",
+        " and enter it in the model picker, or set HF_TOKEN to it.",
     )
 
 

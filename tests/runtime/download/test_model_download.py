@@ -216,6 +216,37 @@ def test_a_file_that_changes_between_two_parts_is_never_mixed(scene: Scene) -> N
     assert fetched(scene.hub, WEIGHTS)[-1] == "bytes=100000-"
 
 
+def test_a_model_that_disappears_midway_is_said_to_be_gone_and_goes_on_if_it_comes_back(scene: Scene) -> None:
+    plan = plan_for(scene.api)
+    scene.hub.plan(CutAfter(100_000, scene.hub.repos.clear), WEIGHTS, part="cdn")
+
+    with pytest.raises(HubMissingError):
+        ModelDownload(plan, scene.setup).run()
+
+    assert is_clean(scene.setup.models)
+    scene.hub.host(scene.repo)
+    ModelDownload(plan, scene.setup).run()
+    assert has_arrived(scene.repo, plan, scene.setup.models)
+    assert fetched(scene.hub, WEIGHTS)[-1] == "bytes=100000-"
+
+
+def test_a_server_that_disappears_midway_is_waited_for_and_then_given_up(scene: Scene) -> None:
+    plan = plan_for(scene.api)
+    path = f"/{MLX_REPO}/resolve/{plan.commit}/{WEIGHTS}"
+    gone = {path: "http://127.0.0.1:1/gone"}
+    scene.hub.plan(CutAfter(100_000, lambda: scene.hub.redirects.update(gone)), WEIGHTS, part="cdn")
+
+    with pytest.raises(HubUnreachableError):
+        ModelDownload(plan, scene.setup).run()
+
+    asked = [one for one in scene.hub.requests if one.target == path]
+    assert len(asked) == scene.setup.policy.most_failures
+    scene.hub.redirects.clear()
+    ModelDownload(plan, scene.setup).run()
+    assert has_arrived(scene.repo, plan, scene.setup.models)
+    assert fetched(scene.hub, WEIGHTS)[-1] == "bytes=100000-"
+
+
 def test_a_login_page_in_between_costs_nothing_that_is_here(scene: Scene) -> None:
     plan, part = partial(scene)
     page = HostedFile(b"<html>Please log in</html>")
