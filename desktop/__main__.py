@@ -47,6 +47,7 @@ def _run_window(environment: Mapping[str, str], wanted: str) -> int:
     from desktop.asyncio_import import import_asyncio  # noqa: PLC0415 - only once a window can open
     from desktop.qt_import import import_qt  # noqa: PLC0415 - likewise
     from runtime.config.paths import app_paths  # noqa: PLC0415 - likewise
+    from runtime.crash.trace_file import TraceFile  # noqa: PLC0415 - likewise
 
     import_qt()
     from desktop.first_paint import open_first_paint  # noqa: PLC0415 - after Qt
@@ -56,12 +57,14 @@ def _run_window(environment: Mapping[str, str], wanted: str) -> int:
     instance = Instance(paths.data)
     if not instance.is_first and instance.hand_over(_absolute(wanted)):
         return 0
-    first_paint = open_first_paint(paths)
-    import_asyncio()
-    from desktop.app import run  # noqa: PLC0415 - everything else, while the window can be seen
-    from desktop.opening import Openings  # noqa: PLC0415 - likewise
+    with TraceFile(paths.logs):
+        first_paint = open_first_paint(paths)
+        import_asyncio()
+        from desktop.after_start import after_start  # noqa: PLC0415 - everything else, while the window can be seen
+        from desktop.app import run  # noqa: PLC0415 - likewise
+        from desktop.opening import Openings  # noqa: PLC0415 - likewise
 
-    return run(first_paint, paths, Openings(instance, wanted).serve)
+        return run(first_paint, paths, Openings(instance, wanted).serve, after_start)
 
 
 def _absolute(wanted: str) -> str:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ import qasync
 from desktop.chat.chat_panel import ChatPanel
 from desktop.commands import WindowCommands
 from desktop.conversations.sidebar import Sidebar
+from desktop.error_log import recorded_errors
 from desktop.first_paint import FirstPaint
 from desktop.frame_rate import text_interval_s
 from desktop.main_window import Parts
@@ -48,6 +50,7 @@ from desktop.state.settings_state import SettingsState
 from desktop.state.storage import Storage
 from desktop.state.usage_state import UsageState
 from desktop.tasks import Tasks
+from desktop.termination import closed_when_told
 from desktop.widgets.calm_cursor import CalmCursor
 from runtime.client.base import ModelToLoad
 from runtime.client.launch import (
@@ -67,7 +70,9 @@ from runtime.store.opening import FILE_NAME, open_store
 
 if TYPE_CHECKING:
     from desktop.state.bench_states import BenchStates
+    from desktop.state.crash_state import CrashState
     from desktop.state.library_states import LibraryStates
+    from desktop.state.update_state import UpdateState
 
 BACKGROUND_THREADS = 4
 PICKER = "desktop.library.model_picker"
@@ -84,6 +89,8 @@ class Desktop:
         start_child: StartChild = start_worker_child,
     ) -> None:
         self.looks = first_paint.looks
+        self.paths = paths
+        self.is_first_start = first_paint.is_first_start
         self.window = first_paint.window
         self.metrics = MetricsState()
         self.states = make_states(loop, paths, self.metrics, start_child)
@@ -115,6 +122,10 @@ class Desktop:
         for part in (self.window, self.chat_panel, self.sidebar, self.metrics_panel, self.model_button, self.commands):
             part.apply_theme(theme)
 
+    def record_error(self, error: BaseException, doing: str) -> None:
+        """Make a crash report of an error that nothing was prepared for. Any thread."""
+        self.states.crashes().record_error(error, doing)
+
     def _note_model(self, status: EngineStatus) -> None:
         if isinstance(status, NoModel | LoadFailed):
             self.metrics.forget_model()
@@ -143,8 +154,15 @@ def make_states(
 
     cores = usable_cores()
     settings = SettingsState(paths.config_file)
+
+    crashes = cache(lambda: _make_crashes(paths, loop))
     engine = EngineState(
-        make_supervisor(metrics.observe_memory, lambda model: text_interval_s(model, cores), start_child),
+        make_supervisor(
+            metrics.observe_memory,
+            lambda model: text_interval_s(model, cores),
+            start_child,
+            lambda how: crashes().record_worker(how),
+        ),
         choose,
         choose_instead=lambda model: choose_instead(model, paths),
     )
@@ -166,20 +184,36 @@ def make_states(
         chat=chat,
         context=ContextState(chat, engine, settings, tasks),
         caches=KvCachesState(engine, chats, chat, storage, tasks, paths.kv_caches),
+        crashes=crashes,
+        updates=cache(lambda: _make_updates(paths)),
     )
+
+
+def _make_crashes(paths: AppPaths, loop: asyncio.AbstractEventLoop) -> CrashState:
+    from desktop.state.crash_state import CrashState  # noqa: PLC0415 - most days nothing crashes
+
+    return CrashState(paths, loop)
+
+
+def _make_updates(paths: AppPaths) -> UpdateState:
+    from importlib.metadata import version  # noqa: PLC0415 - most days nobody asks
+
+    from desktop.state.update_state import UpdateState  # noqa: PLC0415 - likewise
+
+    return UpdateState(paths, version("first-token"))
 
 
 def run(
     first_paint: FirstPaint,
     paths: AppPaths,
-    accompany: Callable[[Desktop], Coroutine[object, object, None]] | None = None,
+    *accompanying: Callable[[Desktop], Coroutine[object, object, None]],
 ) -> int:
     """Fill the window and serve it until it closes; return the exit code.
 
     Args:
         first_paint: the window, on the screen.
         paths: every folder.
-        accompany: runs beside the window and is given up with it.
+        accompanying: run beside the window and are given up with it.
     """
     loop = qasync.QEventLoop(first_paint.looks.application)
     # qasync's own would start ten threads at once.
@@ -187,7 +221,8 @@ def run(
     asyncio.set_event_loop(loop)
     with loop:
         desktop = Desktop(first_paint, loop, paths)
-        if accompany is not None:
+        for accompany in accompanying:
             desktop.states.tasks.start(accompany(desktop), "accompany the window")
-        loop.run_until_complete(desktop.session.run())
+        with recorded_errors(desktop.record_error), closed_when_told(desktop.window.close):
+            loop.run_until_complete(desktop.session.run())
     return 0

@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from desktop.bench.benchmark_panel import BenchmarkPanel
     from desktop.dialogs import Dialogs
     from desktop.library.model_picker import ModelPicker
+    from desktop.state.machine_outlook import OutlookState
+    from runtime.crash.folder import KeptReport
     from runtime.download.status import DownloadStatus
+    from runtime.updates.update_check import NewRelease
 
 
 class WindowCommands(QObject):
@@ -122,6 +125,8 @@ class WindowCommands(QObject):
             benchmark=self._open_benchmark,
             chat_settings=lambda: self._open_dialogs().open_chat_settings(),
             settings=lambda: self._open_dialogs().open_settings(),
+            check_updates=lambda: self._open_dialogs().open_updates(asks=True),
+            crash_reports=lambda: self._open_dialogs().open_crash_reports(),
             about=lambda: self._open_dialogs().open_about(),
         )
 
@@ -313,8 +318,38 @@ class WindowCommands(QObject):
                 self._window.notices.show_error(f"{what} {next_step}")
             case InternalError(what=what):
                 self._window.notices.show_error(
-                    self.tr("{what}. This is a bug of First Token; its log has the detail.").format(what=what)
+                    self.tr("{what}. This is a bug of First Token; Help › Crash reports has the detail.").format(
+                        what=what
+                    )
                 )
+
+    # what comes up after a start
+
+    def welcome(self, outlook: OutlookState) -> None:
+        """Say on the first start what this is, and what this machine can run."""
+        self._chat_panel.greet(outlook).models_wanted.connect(self._open_models)
+
+    def offer_crash_report(self, report: KeptReport) -> None:
+        """Say that the last run did not end as it should, and offer its report."""
+        text = self.tr("First Token did not end as it should the last time. A report is kept on this machine.")
+        self._window.notices.offer_lasting(text, self.tr("Show report"), lambda: self._show_report(report))
+
+    def offer_error_report(self, report: KeptReport) -> None:
+        """Say that something went wrong that nothing was prepared for, and offer its report."""
+        text = self.tr("Something went wrong in First Token. What you were doing may not have been done.")
+        self._window.notices.offer_lasting(
+            text, self.tr("Show report"), lambda: self._show_report(report), is_error=True
+        )
+
+    def offer_update(self, news: NewRelease) -> None:
+        """Say that there is a newer version, and offer to tell what is new in it."""
+        text = self.tr("First Token {version} is available.").format(version=news.releases[0].version)
+        self._window.notices.offer_lasting(
+            text, self.tr("What is new"), lambda: self._open_dialogs().open_updates(asks=False)
+        )
+
+    def _show_report(self, report: KeptReport) -> None:
+        self._open_dialogs().open_crash_reports(report.name)
 
     def _start(self, work: Coroutine[object, object, None], name: str) -> None:
         self._states.tasks.start(work, name)

@@ -1,4 +1,4 @@
-"""The dialogs that the menus open: settings, a chat's own settings, and what this app is.
+"""The dialogs that the menus open: settings, a chat's own settings, newer versions, crash reports, what this app is.
 
 Imported when the first of them is opened: most days none is.
 """
@@ -10,6 +10,7 @@ from importlib.metadata import version
 from PySide6.QtCore import QObject, Qt
 from PySide6.QtWidgets import QMessageBox
 
+from desktop.crash_reports.crash_dialog import CrashDialog
 from desktop.main_window import MainWindow
 from desktop.session import States
 from desktop.settings.chat_settings import ChatSettingsDialog
@@ -18,8 +19,10 @@ from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
+from desktop.settings.update_row import UpdateRow
 from desktop.state.chat_settings_state import ChatSettingsState
 from desktop.theme.theme import Theme
+from desktop.updates.update_dialog import UpdateDialog
 from runtime.config.paths import AppPaths
 
 
@@ -32,12 +35,15 @@ class Dialogs(QObject):
         self._window = window
         self._paths = paths
         self._settings: SettingsDialog | None = None
+        self._updates: UpdateDialog | None = None
+        self._crashes: CrashDialog | None = None
         self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
 
     def apply_theme(self, theme: Theme) -> None:
         """Dress what is open."""
-        if self._settings is not None:
-            self._settings.apply_theme(theme)
+        for dialog in (self._settings, self._updates, self._crashes):
+            if dialog is not None:
+                dialog.apply_theme(theme)
 
     def open_settings(self) -> None:
         """Show the preferences."""
@@ -48,7 +54,12 @@ class Dialogs(QObject):
                 theme,
                 GeneralPage(theme, states.preferences),
                 ModelsPage(theme, states.settings, states.installed, states.tasks),
-                PrivacyPage(theme, self._paths, KvCacheRows(states.settings, states.tasks, self._paths.kv_caches)),
+                PrivacyPage(
+                    theme,
+                    self._paths,
+                    KvCacheRows(states.settings, states.tasks, self._paths.kv_caches),
+                    UpdateRow(states.settings, states.tasks),
+                ),
                 self._window,
             )
         self._settings.present()
@@ -58,6 +69,20 @@ class Dialogs(QObject):
         dialog = ChatSettingsDialog(self._window.theme, self._chat_settings, self._states.tasks, self._window)
         dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         dialog.present()
+
+    def open_updates(self, *, asks: bool) -> None:
+        """Show what is known of newer versions; `asks` for them first, which only the user may want."""
+        if self._updates is None:
+            states = self._states
+            self._updates = UpdateDialog(self._window.theme, states.updates(), states.tasks, self._window)
+        self._updates.present(asks=asks)
+
+    def open_crash_reports(self, name: str = "") -> None:
+        """Show the crash reports, and of them the one called `name` first."""
+        if self._crashes is None:
+            states = self._states
+            self._crashes = CrashDialog(self._window.theme, states.crashes(), states.tasks, self._window)
+        self._crashes.present(name)
 
     def open_about(self) -> None:
         """Say what this is."""

@@ -70,12 +70,14 @@ class FirstPaint:
         looks: to be put on again when preferences change.
         preferences: what the user chose before.
         window: where it was left, not shown yet.
+        is_first_start: whether nothing is remembered of a start before.
     """
 
     def __init__(self, application: QApplication, paths: AppPaths) -> None:
         kept = peek(paths.data / FILE_NAME, (PREFERENCES_NAME, WINDOW_NAME))
         self.looks = Looks(application, paths.assets)
         self.preferences: Preferences = preferences_from(kept.get(PREFERENCES_NAME, b""))
+        self.is_first_start = not self.preferences.welcomed and WINDOW_NAME not in kept
         self.window = MainWindow(self.looks.put_on(self.preferences))
         add_titles(self.window)
         left: WindowMemory = memory_from(kept.get(WINDOW_NAME, b""))

@@ -44,6 +44,8 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     benchmark: Callable[[], None]
     chat_settings: Callable[[], None]
     settings: Callable[[], None]
+    check_updates: Callable[[], None]
+    crash_reports: Callable[[], None]
     about: Callable[[], None]
 
 
@@ -96,8 +98,7 @@ def build_menus(window: MainWindow, commands: Commands, platform: str = sys.plat
     _fill_model(menu("modelMenu"), commands)
     if platform == "darwin":
         _fill_window(menu("windowMenu"), window)
-    about = menu("helpMenu").add(tr("About First Token"), "aboutAction", commands.about)
-    about.setMenuRole(QAction.MenuRole.AboutRole)
+    _fill_help(menu("helpMenu"), commands)
 
 
 def _fill_file(menu: Menu, commands: Commands, window: MainWindow) -> None:
@@ -153,6 +154,15 @@ def _fill_model(menu: Menu, commands: Commands) -> None:
 def _fill_window(menu: Menu, window: MainWindow) -> None:
     menu.add(tr("Minimize"), "minimizeAction", window.showMinimized, "Ctrl+M")
     menu.add(tr("Zoom"), "zoomAction", window.toggle_maximized)
+
+
+def _fill_help(menu: Menu, commands: Commands) -> None:
+    updates = menu.add(tr("Check for updates…"), "checkUpdatesAction", commands.check_updates)
+    updates.setMenuRole(QAction.MenuRole.ApplicationSpecificRole)
+    menu.add(tr("Crash reports…"), "crashReportsAction", commands.crash_reports)
+    menu.add_line()
+    about = menu.add(tr("About First Token"), "aboutAction", commands.about)
+    about.setMenuRole(QAction.MenuRole.AboutRole)
 
 
 def _shortcuts(key: QKeySequence | Keys | str) -> list[QKeySequence]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -26,9 +28,13 @@ from desktop.tasks import Tasks
 from runtime.store.opening import OpenedStore
 from runtime.values.errors import StoreError
 
+if TYPE_CHECKING:
+    from desktop.state.crash_state import CrashState
+    from desktop.state.update_state import UpdateState
+
 
 class States(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything the window knows."""
+    """Everything the window knows; what most days need not is made when it is first asked for."""
 
     storage: Storage[OpenedStore]
     tasks: Tasks
@@ -42,6 +48,8 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     chat: ChatState
     context: ContextState
     caches: KvCachesState
+    crashes: Callable[[], CrashState]
+    updates: Callable[[], UpdateState]
 
 
 class Session:

@@ -20,6 +20,7 @@ SHIPPED_ASSETS = (
     "fonts",
     "icons",
     "quality",
+    "release-feed.json",
     "demo-model/README.md",
     "demo-model/SHA256SUMS",
     "demo-model/demo-q4_0.gguf",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, QTimer, QUrl, Signal
 from PySide6.QtGui import QColor, QDesktopServices, QKeySequence, QPalette, QShortcut
@@ -27,6 +28,10 @@ from desktop.widgets.question import ask
 from runtime.values.chat import Chat, ChatId, ChatMessage, MessageId, MessageState
 from runtime.values.errors import UserFacingError
 from runtime.values.generation import StopReason, TextKind
+
+if TYPE_CHECKING:
+    from desktop.chat.greeting import Greeting
+    from desktop.state.machine_outlook import OutlookState
 
 MARGIN_PX = 16
 DRAFT_DELAY_MS = 500
@@ -70,10 +75,10 @@ class ChatPanel(QWidget):
         self.transcript = TranscriptView(theme, self)
         self.composer = Composer(theme, self)
         self._context_notice = ContextNotice(theme, self)
+        self._theme = theme
         self._welcome = Welcome(theme, self)
-        self._draft_timer = QTimer(self)
-        self._draft_timer.setSingleShot(True)
-        self._draft_timer.setInterval(DRAFT_DELAY_MS)
+        self._greeting: Greeting | None = None
+        self._draft_timer = QTimer(self, singleShot=True, interval=DRAFT_DELAY_MS)
         self._escape_key = QShortcut(QKeySequence(Qt.Key.Key_Escape), self)
         self._escape_key.setEnabled(False)
         self._lay_out()
@@ -98,9 +103,30 @@ class ChatPanel(QWidget):
         self.composer.apply_theme(theme)
         self._welcome.apply_theme(theme)
         self._context_notice.apply_theme(theme)
+        self._theme = theme
+        if self._greeting is not None:
+            self._greeting.apply_theme(theme)
+
+    def greet(self, outlook: OutlookState) -> Greeting:
+        """Say in place of the usual welcome what this is, until the user has read it or the first message is sent."""
+        from desktop.chat.greeting import Greeting  # noqa: PLC0415 - on the first start, and never again
+
+        greeting = self._greeting = Greeting(self._theme, outlook, self._engine, self)
+        self._column.insertWidget(0, greeting, 1)
+        greeting.started.connect(self._end_greeting)
+        self._show_welcome()
+        return greeting
+
+    def _end_greeting(self) -> None:
+        if self._greeting is not None:
+            self._greeting.hide()
+            self._greeting.deleteLater()
+            self._greeting = None
+            self._show_welcome()
+            self.composer.focus()
 
     def _lay_out(self) -> None:
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, MARGIN_PX)
         column.setSpacing(0)
         column.addWidget(self.transcript, 1)
@@ -239,7 +265,9 @@ class ChatPanel(QWidget):
 
     def _show_welcome(self) -> None:
         empty = not self._chat.path
-        self._welcome.setVisible(empty)
+        if not empty:
+            self._end_greeting()
+        self._welcome.setVisible(empty and self._greeting is None)
         self.transcript.setVisible(not empty)
 
     # from the user

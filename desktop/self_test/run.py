@@ -18,12 +18,12 @@ import msgspec
 
 from desktop.self_test.engine_check import check_engine, engines_to_check
 from desktop.self_test.files_check import file_problems
-from desktop.self_test.private_data import private_data_here
 from desktop.self_test.report_text import engine_lines, report_lines, verdict_line
 from desktop.self_test.result import EngineResult, SelfTestReport, verdict, with_problems
 from desktop.self_test.window_process import look_at_window
 from runtime.cli.streams import prepare_streams, write_line
 from runtime.config.paths import AppPaths, app_paths, process_environment
+from runtime.crash.private_data import private_data_here
 from runtime.metrics.device import read_device
 
 REPORT_OPTION = "--report"

@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
 from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.page import Page
+from desktop.settings.update_row import UpdateRow
 from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption, Tone
 from desktop.widgets.figure_row import ElidedLabel
@@ -76,6 +77,7 @@ class PrivacyPage(Page):
         theme: Theme,
         paths: AppPaths,
         kv_caches: KvCacheRows,
+        updates: UpdateRow,
         open_url: OpenUrl = QDesktopServices.openUrl,
         parent: QWidget | None = None,
     ) -> None:
@@ -97,6 +99,7 @@ class PrivacyPage(Page):
         self.add_group(self.tr("Nothing leaves this machine")).add(self._statement)
         self._kv_caches = kv_caches
         kv_caches.add_to(self.add_group(self.tr("What chats leave behind")))
+        updates.add_to(self.add_group(self.tr("Newer versions")))
         self._add_places(paths)
         self.place(self._problem)
 

@@ -20,7 +20,7 @@ from runtime.values.prompt import Prompt
 
 log = logging.getLogger("first-token")
 
-NEXT_STEP_AFTER_BUG = "This is a bug of First Token; its log has the detail. Try again, or another model."
+NEXT_STEP_AFTER_BUG = "This is a bug of First Token; Help › Crash reports has the detail. Try again, or another model."
 
 
 class NoModel(msgspec.Struct, frozen=True):

@@ -82,7 +82,7 @@ class FitState(QObject):
         """Look at the machine as it is now."""
         memory = self._metrics.figures.memory
         loaded_bytes = memory.worker_resident_bytes if memory is not None and self._engine.model is not None else 0
-        self.machine = await asyncio.to_thread(_look, self._paths, settings, loaded_bytes)
+        self.machine = await asyncio.to_thread(look_at_machine, self._paths, settings, loaded_bytes)
         self._outlooks.clear()
         self.changed.emit()
 
@@ -153,7 +153,8 @@ class FitState(QObject):
         return Outlook(judgement, predict(history, Workload(reads=reads, active_parameters=active)))
 
 
-def _look(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
+def look_at_machine(paths: AppPaths, settings: Settings, loaded_bytes: int) -> Machine:
+    """Return the machine as it is now; `loaded_bytes` are what the model takes that is loaded."""
     device = read_device()
     platform = engine_platform(device, settings, process_environment())
     wanted = frozenset({settings.engine}) & REAL_ENGINES or REAL_ENGINES

@@ -20,11 +20,13 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
         appearance: light, dark, high contrast, or as the system has it.
         text_scale: times the usual size of text, from `MIN_SCALE` to `MAX_SCALE`.
         reduced_motion: whether nothing should move by itself.
+        welcomed: whether the welcome of the first start has been shown.
     """
 
     appearance: Appearance = Appearance.SYSTEM
     text_scale: float = 1.0
     reduced_motion: bool = False
+    welcomed: bool = False
 
     def with_larger_text(self, steps: int = 1) -> Preferences:
         """Return these with text `steps` steps larger (smaller, if negative), as far as there is any."""

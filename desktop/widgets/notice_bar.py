@@ -65,12 +65,13 @@ class NoticeBar(QWidget):
         self, text: str, action: str, on_action: Callable[[], None], on_lapsed: Callable[[], None] | None = None
     ) -> None:
         """Say `text` and offer `action` for a few seconds; `on_lapsed` is called when it can be had no more."""
-        self._show(text, is_error=False)
-        self._on_action, self._on_lapsed = on_action, on_lapsed
-        self._action.setText(action)
-        self._action.setAccessibleName(action)
-        self._action.show()
+        self._offer(text, action, on_action, is_error=False)
+        self._on_lapsed = on_lapsed
         self._timer.start()
+
+    def offer_lasting(self, text: str, action: str, on_action: Callable[[], None], *, is_error: bool = False) -> None:
+        """Say `text` and offer `action` until it is taken or dismissed."""
+        self._offer(text, action, on_action, is_error=is_error)
 
     def take_back(self, text: str) -> None:
         """Take the notice away if it is still this one: what it said no longer holds."""
@@ -82,6 +83,13 @@ class NoticeBar(QWidget):
         self._timer.stop()
         self.hide()
         self._lapse()
+
+    def _offer(self, text: str, action: str, on_action: Callable[[], None], *, is_error: bool) -> None:
+        self._show(text, is_error=is_error)
+        self._on_action = on_action
+        self._action.setText(action)
+        self._action.setAccessibleName(action)
+        self._action.show()
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         """Paint the ground and the line below."""

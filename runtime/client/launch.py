@@ -12,7 +12,7 @@ import msgspec
 
 from runtime.client.base import ModelToLoad
 from runtime.client.supervisor import Supervisor
-from runtime.client.worker_client import BatchInterval, StartChild, WorkerClient, as_it_comes
+from runtime.client.worker_client import BatchInterval, CrashCallback, StartChild, WorkerClient, as_it_comes
 from runtime.config.paths import AppPaths, process_environment
 from runtime.config.settings import ModelSettings, Settings, read_settings
 from runtime.library.local import ResolvedModel, engine_platform, resolve_model
@@ -34,9 +34,10 @@ def make_supervisor(
     on_memory: Callable[[MemoryFigures], None] | None = None,
     batch_interval: BatchInterval = as_it_comes,
     start_child: StartChild = start_worker_child,
+    on_crash: CrashCallback | None = None,
 ) -> Supervisor:
     """Return a client for workers of this installation; none is started yet. See `WorkerClient.start`."""
-    return Supervisor(lambda: WorkerClient.start(start_child, on_memory, batch_interval))
+    return Supervisor(lambda: WorkerClient.start(start_child, on_memory, batch_interval, on_crash))
 
 
 def parse_engine(name: str) -> EngineName | None:

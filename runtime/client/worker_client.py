@@ -61,6 +61,8 @@ from runtime.worker.protocol import (
 )
 
 HANDSHAKE_TIMEOUT_S = 60.0
+ASKED_TO_END = frozenset({0, -15})
+"""Exit codes of a worker that ended itself, or that the system asked to: it is being shut down."""
 T = TypeVar("T")
 
 
@@ -99,6 +101,7 @@ class Child(Protocol):
 BatchInterval = Callable[[LoadedModel], float]
 """How long in seconds text of a model waits for more, after text was handed over."""
 
+CrashCallback = Callable[[WorkerExit], None]
 StartChild = Callable[[Callable[[list[FromWorker]], None], Callable[[WorkerExit], None]], Child]
 
 
@@ -154,6 +157,8 @@ class WorkerClient:
         self._replies: dict[int, WorkerReply] = {}
         self._lost: WorkerLostError | None = None
         self._gone = asyncio.Event()
+        self._is_closing = False
+        self._on_crash: CrashCallback | None = None
 
     @classmethod
     async def start(
@@ -161,17 +166,19 @@ class WorkerClient:
         start_child: StartChild,
         on_memory: MemoryCallback | None = None,
         batch_interval: BatchInterval = as_it_comes,
+        on_crash: CrashCallback | None = None,
     ) -> WorkerClient:
         """Start a worker and shake hands.
 
         Text is handed over as it comes or, where `batch_interval` says so of the loaded model, the first of it at once
-        and what follows together, so often at most.
+        and what follows together, so often at most. `on_crash` is told of an end that nobody asked for.
 
         Raises:
             WorkerLostError: it ended or did not answer within a minute.
             InternalError: it speaks another protocol.
         """
         client = cls(asyncio.get_running_loop(), on_memory, batch_interval)
+        client._on_crash = on_crash
         client._child = start_child(client._receive, client._note_exit)
         client._child.send(Hello(PROTOCOL_VERSION))
         try:
@@ -262,6 +269,7 @@ class WorkerClient:
         """See `EngineClient.close`."""
         if self._child is None:
             return
+        self._is_closing = True
         # Whoever gives up waiting does not give up the end of the process.
         await asyncio.shield(asyncio.to_thread(self._child.stop))
         await self._gone.wait()
@@ -369,6 +377,8 @@ class WorkerClient:
             reply.put(Failed(request_id, report_of(self._lost)))
         self._replies.clear()
         self._gone.set()
+        if self._on_crash is not None and not self._is_closing and how.code not in ASKED_TO_END:
+            self._on_crash(how)
 
 
 def _lost(how: WorkerExit) -> WorkerLostError:

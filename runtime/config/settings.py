@@ -51,6 +51,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         kv_memory_bytes: what chats kept warm may take in memory; None measures.
         at_context_end: what happens when a conversation fills the context.
         model_settings: what was chosen for models, by their paths.
+        check_for_updates: whether the window looks for a newer version of its own accord, once a day.
         unknown: keys of the file that this version does not know, with their JSON text.
     """
 
@@ -67,6 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     kv_memory_bytes: int | None = None
     at_context_end: ContextEnd = ContextEnd.STOP
     model_settings: Mapping[str, ModelSettings] = {}
+    check_for_updates: bool = False
     unknown: Mapping[str, msgspec.Raw] = {}
 
 

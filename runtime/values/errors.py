@@ -22,7 +22,8 @@
     │   ├── HubAccessError           hub-access           a model that asks for permission, or a token that is not valid
     │   ├── HubMissingError          hub-missing          the Hub has no such model or file
     │   ├── DownloadError            download             a download that cannot begin, go on or be finished
-    │   └── KeychainError            keychain             the system's keychain cannot be used
+    │   ├── KeychainError            keychain             the system's keychain cannot be used
+    │   └── UpdateError              update               the release feed cannot be had, or must not be believed
     └── InternalError            our bug: full detail in the log
 
 Errors cross the pipe as an `ErrorReport` and come out as the same class on the other side.
@@ -189,6 +190,12 @@ class KeychainError(UserFacingError):
     """The system's keychain cannot be used."""
 
     code = "keychain"
+
+
+class UpdateError(UserFacingError):
+    """The release feed cannot be had, or must not be believed."""
+
+    code = "update"
 
 
 class InternalError(FirstTokenError):

@@ -47,6 +47,7 @@ SHOWING: dict[str, tuple[int, ...] | None] = {
     "show_text": EVERY,
     "set_value": EVERY,
     "offer": (0, 1),
+    "offer_lasting": (0, 1),
     "ask": (2, 3),
 }
 NAMES = {"First Token", "MLX", "llama.cpp", "–", "A−", "A+"}

@@ -10,11 +10,11 @@ import pytest
 
 from desktop.self_test.engine_check import check_engine
 from desktop.self_test.files_check import SUMS_FILE, file_problems
-from desktop.self_test.private_data import PrivateData, private_data_here
 from desktop.self_test.report_text import engine_lines
 from desktop.self_test.result import EngineResult
 from desktop.self_test.run import writable_folder
 from runtime.config.paths import AppPaths, app_paths
+from runtime.crash.private_data import PrivateData, private_data_here
 from runtime.values.model import EngineName
 from tests.runtime.cli.command import first_token
 

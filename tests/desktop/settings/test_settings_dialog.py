@@ -32,6 +32,7 @@ from desktop.settings.models_page import ModelsPage
 from desktop.settings.page import Page
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
+from desktop.settings.update_row import UpdateRow
 from desktop.state.installed_state import InstalledState
 from desktop.state.remembered import PREFERENCES_NAME
 from desktop.state.settings_state import SettingsState
@@ -67,7 +68,13 @@ class Opened:
             theme,
             GeneralPage(theme, state.preferences),
             ModelsPage(theme, self.settings, self.installed, state.tasks),
-            PrivacyPage(theme, paths, KvCacheRows(self.settings, state.tasks, paths.kv_caches), self._open_url),
+            PrivacyPage(
+                theme,
+                paths,
+                KvCacheRows(self.settings, state.tasks, paths.kv_caches),
+                UpdateRow(self.settings, state.tasks),
+                self._open_url,
+            ),
         )
 
     async def show(self) -> None:

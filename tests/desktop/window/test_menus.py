@@ -34,6 +34,7 @@ STANDARD = {
     "fullScreenAction": Keys.FullScreen,
 }
 ROLES = {
+    "checkUpdatesAction": QAction.MenuRole.ApplicationSpecificRole,
     "settingsAction": QAction.MenuRole.PreferencesRole,
     "aboutAction": QAction.MenuRole.AboutRole,
     "quitAction": QAction.MenuRole.QuitRole,

@@ -1,0 +1,1 @@
+"""Newer versions: what the release feed says, and what is new in them."""

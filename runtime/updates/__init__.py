@@ -1,0 +1,1 @@
+"""Looking for a newer version: a signed release feed, asked for only with consent. Blocking code."""
