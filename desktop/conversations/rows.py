@@ -8,6 +8,7 @@ from typing import assert_never
 
 import msgspec
 
+from desktop.conversations.plain_snippet import without_marks
 from desktop.state.warmth import ChatWarmth, Warmth, about
 from runtime.values.chat import ChatId, ChatSummary, MessageId, SearchResults, Snippet
 
@@ -107,7 +108,9 @@ def _chat_row(chat: ChatSummary, warmth: ChatWarmth, tr: Translate) -> ChatRow:
 def hit_rows(results: SearchResults, tr: Translate) -> list[Row]:
     """Return what a search found: titles first, then messages."""
     titles = [HitRow(hit.chat.id, None, hit.chat.title, hit.title) for hit in results.titles]
-    messages = [HitRow(hit.chat.id, hit.message_id, hit.chat.title, hit.snippet) for hit in results.messages]
+    messages = [
+        HitRow(hit.chat.id, hit.message_id, hit.chat.title, without_marks(hit.snippet)) for hit in results.messages
+    ]
     if not titles and not messages:
         return [HeadingRow(tr("Nothing found"))]
     return [*_group(tr("Chats"), titles), *_group(tr("Messages"), messages)]

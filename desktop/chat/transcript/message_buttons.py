@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from PySide6.QtCore import QEvent, QPoint, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QPalette
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QApplication, QHBoxLayout, QLabel, QWidget
 
 from desktop.chat.transcript.message_view import MessageAction, MessageView
 from desktop.theme.theme import Theme
@@ -28,6 +28,7 @@ class MessageButtons(QWidget):
         super().__init__(parent)
         self.setObjectName("messageButtons")
         self.setAccessibleName(self.tr("Message"))
+        self._area = parent
         self._view: MessageView | None = None
         self._copy = IconButton(theme, "copy", "copyMessageButton", self.tr("Copy"), parent=self)
         self._buttons = {
@@ -82,6 +83,10 @@ class MessageButtons(QWidget):
             self._copy.set_icon("copy")
         self._view = view
         if view is None:
+            focused = QApplication.focusWidget()
+            if focused is not None and self.isAncestorOf(focused):
+                # Else the keyboard would go to whatever comes next in the window.
+                self._area.setFocus(Qt.FocusReason.OtherFocusReason)
             self.hide()
             return
         for action, button in self._buttons.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRectF, Signal
+from PySide6.QtCore import QRectF, Qt, Signal
 from PySide6.QtWidgets import QPushButton, QWidget
 
 from desktop.theme.theme import Theme
@@ -42,6 +42,8 @@ class RetryButtons(QWidget):
         """Have a button in each box, in the parent's coordinates, and none elsewhere."""
         for message_id in self._buttons.keys() - boxes.keys():
             gone = self._buttons.pop(message_id)
+            if gone.hasFocus():  # Else it would go to whatever comes next in the window.
+                self._area.setFocus(Qt.FocusReason.OtherFocusReason)
             gone.hide()
             gone.deleteLater()
         for message_id, box in boxes.items():

@@ -49,6 +49,7 @@ class TranscriptCanvas(QAbstractScrollArea):
         # Else lines would break anew in the middle of a reply, when there is first something to scroll.
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOn)
         self.viewport().setMouseTracking(True)
+        self.viewport().setBackgroundRole(QPalette.ColorRole.Window)  # The scroll bar beside it takes this ground, too.
         self.viewport().setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self._theme = theme
         self._maker = BodyMaker(theme)

@@ -6,7 +6,7 @@ import pytest
 from PySide6.QtCore import QEvent, QPoint, Qt
 from PySide6.QtGui import QContextMenuEvent, QHelpEvent
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QToolTip, QWidget
+from PySide6.QtWidgets import QAbstractButton, QApplication, QLabel, QLineEdit, QToolTip, QWidget
 from pytestqt.qtbot import QtBot
 
 from desktop.chat.transcript.chrome_rows import FooterRow, NoticeRow, ReasoningRow
@@ -194,6 +194,21 @@ def test_a_notice_says_what_happened_and_can_be_acted_on(
     with qtbot.waitSignal(view.retry_requested) as asked:
         QTest.mouseClick(button(view, "retryButton"), LEFT)
     assert asked.args == [7]
+
+
+@pytest.mark.parametrize("name", ["retryButton", "copyMessageButton"])
+def test_the_keyboard_stays_in_the_transcript_when_its_button_goes(
+    view: TranscriptView, qtbot: QtBot, name: str
+) -> None:
+    elsewhere = QLineEdit(view.window())
+    qtbot.addWidget(elsewhere)
+    elsewhere.show()
+    failed = reply(1000, "Half", state=MessageState.FAILED, notice="It failed.", actions=ALL_ACTIONS)
+    view.set_messages([user(1, "Hi"), failed])
+    button(view, name).setFocus()
+    assert QApplication.focusWidget() is button(view, name)
+    view.set_messages([user(1, "Hi"), streaming(1000)])
+    assert QApplication.focusWidget() is view
 
 
 def test_no_retry_where_there_is_nothing_to_retry(view: TranscriptView) -> None:
