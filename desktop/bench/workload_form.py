@@ -34,6 +34,7 @@ class WorkloadForm(QWidget):
         self._repetitions_label = QLabel(self.tr("Repetitions"), self._own)
         self._repetitions = QSpinBox(self._own)
         self._quality = QCheckBox(self.tr("Quality: perplexity, KL, top-1"), self._own)
+        self._widths = QCheckBox(self.tr("KV cache also in 8 and 4 bits"), self)
         self._chats = QCheckBox(self.tr("Score your own chats"), self)
         self._chats_about = Caption(theme, parent=self)
         self._build()
@@ -48,6 +49,7 @@ class WorkloadForm(QWidget):
         self._repetitions_label.setFont(theme.fonts.text(0.95))
         self._quality.setFont(theme.fonts.text(0.95))
         self._chats.setFont(theme.fonts.text(0.95))
+        self._widths.setFont(theme.fonts.text(0.95))
         self._chats_about.apply_theme(theme)
         self._names.setFont(theme.fonts.code())
 
@@ -60,6 +62,7 @@ class WorkloadForm(QWidget):
             repetitions=self._repetitions.value(),
             quality=self._quality.isChecked(),
             own_chats=self._chats.isChecked(),
+            kv_widths=self._widths.isChecked(),
         )
 
     def show_tests(self, tests: ChosenTests) -> None:
@@ -70,6 +73,7 @@ class WorkloadForm(QWidget):
             self._repetitions.setValue(tests.repetitions)
             self._quality.setChecked(tests.quality)
             self._chats.setChecked(tests.own_chats)
+            self._widths.setChecked(tests.kv_widths)
         self._own.setVisible(tests.preset is None)
         self._chats.setVisible(tests.scores_text)
         self._chats_about.setVisible(tests.scores_text)
@@ -110,6 +114,14 @@ class WorkloadForm(QWidget):
         self._quality.setObjectName("benchmarkQualityBox")
         self._quality.setAccessibleName(self._quality.text())
         self._quality.setToolTip(self.tr("Scores a text that comes with the app. It never leaves this machine."))
+        self._widths.setObjectName("benchmarkKvWidthsBox")
+        self._widths.setAccessibleName(self._widths.text())
+        self._widths.setToolTip(
+            self.tr(
+                "Measures each model three times, in turns: with its usual KV cache and with quantized ones, which take"
+                " less memory. Where a text is scored, it shows what they cost in quality."
+            )
+        )
         self._chats.setObjectName("benchmarkOwnChatsBox")
         self._chats.setAccessibleName(self._chats.text())
         self._chats_about.setObjectName("benchmarkOwnChatsAbout")
@@ -118,6 +130,7 @@ class WorkloadForm(QWidget):
         self._repetitions.valueChanged.connect(lambda _: self._tell())
         self._quality.toggled.connect(lambda _: self._tell())
         self._chats.toggled.connect(lambda _: self._tell())
+        self._widths.toggled.connect(lambda _: self._tell())
 
     def _lay_out(self) -> None:
         times = QHBoxLayout()
@@ -133,7 +146,7 @@ class WorkloadForm(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(GAP_PX)
-        for part in (self._presets, self._about, self._own, self._chats, self._chats_about):
+        for part in (self._presets, self._about, self._own, self._widths, self._chats, self._chats_about):
             column.addWidget(part)
 
     def _tell(self) -> None:

@@ -12,6 +12,7 @@ from desktop.state.bench_estimate import Pace, expected_s, pace_of
 from desktop.state.bench_history import BenchHistoryState
 from desktop.state.engine_state import EngineState
 from runtime.bench.comparison import EarlierRow
+from runtime.bench.kv_variants import NAMES, kv_variants
 from runtime.bench.own_chats import own_chats_text
 from runtime.bench.plan import (
     PRESETS,
@@ -44,6 +45,7 @@ class ChosenTests(msgspec.Struct, frozen=True, kw_only=True):
         repetitions: how often each.
         quality: whether a text is scored, too.
         own_chats: whether that is the user's own chats; otherwise it is the one that comes with the app.
+        kv_widths: whether each model is measured with quantized KV caches, too.
     """
 
     preset: PresetName | None = PresetName.QUICK
@@ -51,6 +53,7 @@ class ChosenTests(msgspec.Struct, frozen=True, kw_only=True):
     repetitions: int = FIRST_REPETITIONS
     quality: bool = False
     own_chats: bool = False
+    kv_widths: bool = False
 
     @property
     def scores_text(self) -> bool:
@@ -138,7 +141,9 @@ class BenchSetup(QObject):
         Raises:
             InvalidRequestError: nothing is chosen, a test is not understood, or a context has no room for it.
         """
-        tests, models = self.tests, tuple(one.model for one in self.chosen_candidates)
+        tests = self.tests
+        widths = NAMES.values() if tests.kv_widths else (None,)
+        models = tuple(variant for one in self.chosen_candidates for variant in kv_variants(one.model, widths))
         preset = PRESETS[tests.preset] if tests.preset is not None else None
         plan = checked_plan(
             BenchPlan(
@@ -161,7 +166,7 @@ class BenchSetup(QObject):
             pace = pace_of(candidate, self._earlier, self._known.get(candidate.model.engine, EngineHistory()))
             if pace is None:
                 return None
-            paces.append((candidate, pace))
+            paces += [(candidate, pace)] * (len(NAMES) if self.tests.kv_widths else 1)
         return expected_s(plan, paces)
 
     def _workloads(self) -> tuple[Workload, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from enum import StrEnum
 
+from runtime.bench.kv_variants import OPTION, plain_name, width_names
 from runtime.bench.own_chats import OWN_CHATS
 from runtime.bench.plan import DEFAULT_SEED, BenchPlan
 from runtime.bench.workload import name_of
@@ -22,7 +23,7 @@ def command_line(plan: BenchPlan) -> str:
     """Return a command that measures the same tests on the same models, quoted for a POSIX shell."""
     engines = {model.engine for model in plan.models}
     words = ["first-token", "bench", "--model"]
-    words += [_model_word(model, one_engine=len(engines) == 1) for model in plan.models]
+    words += dict.fromkeys(_model_word(model, one_engine=len(engines) == 1) for model in plan.models)
     if len(engines) == 1:
         words += ["--engine", str(*engines)]
     words += ["--test", ",".join(name_of(workload) for workload in plan.workloads)]
@@ -37,7 +38,7 @@ def command_line(plan: BenchPlan) -> str:
 
 def _model_word(model: ModelToLoad, *, one_engine: bool) -> str:
     """Return a name that leads to the model and its engine: the demo's follows the engine, a path decides it."""
-    name = model.options.model_name
+    name = plain_name(model)
     return name if name and model.options.is_demo and one_engine else model.path
 
 
@@ -48,4 +49,5 @@ def _load_words(plan: BenchPlan) -> list[str]:
         values = {getattr(model.options, field) for model in plan.models}
         if len(values) == 1 and None not in values:
             words += [option, str(*values)]
-    return words
+    widths = width_names(plan.models)
+    return [*words, OPTION, ",".join(widths)] if widths else words

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from runtime.bench.kv_variants import NAMES, OPTION, kv_variants
 from runtime.bench.own_chats import own_chats_text
 from runtime.bench.plan import (
     DEFAULT_SEED,
@@ -49,6 +50,7 @@ examples:
   first-token bench --compare                           against the latest results of the same tests
   first-token bench --model demo:int4 demo:int8 --quality
   first-token bench --model demo:int4 demo:int8 --quality-text chats
+  first-token bench --kv-cache-bits none,8,4 --depth 4k --quality
   first-token bench --test pp512,tg128@d4096,pp512+tg128@c4,chat128@cached
 
 Ctrl+C ends the run and prints what has been measured. Exit codes: 0 all measured; 1 something failed; 130 interrupted.
@@ -92,6 +94,9 @@ def _add_model_options(parser: argparse.ArgumentParser) -> None:
     model.add_argument(
         "--context", type=int, metavar="N", help="context length in tokens (default: what the tests need)"
     )
+    model.add_argument(
+        OPTION, metavar="B,…", help="widths of the KV cache: none, 8, 4; several are measured in turns (default: none)"
+    )
     model.add_argument("--threads", type=int, metavar="N", help="CPU threads of llama.cpp (default: measured)")
 
 
@@ -132,7 +137,9 @@ def plan_from(options: argparse.Namespace, paths: AppPaths) -> BenchPlan:
         UserFacingError: a model is not there, or a number makes no sense.
     """
     preset = PRESETS[PresetName(options.preset)] if options.preset else PLAIN
-    models = tuple(_model(name, options, paths) for name in options.model or [None])
+    widths = _widths(options.kv_cache_bits)
+    named = tuple(_model(name, options, paths) for name in options.model or [None])
+    models = tuple(variant for model in named for variant in kv_variants(model, widths))
     plan = BenchPlan(
         models=models,
         workloads=_workloads(options, preset, models),
@@ -207,6 +214,16 @@ def _whole_number(text: str, field: str) -> int:
         option = "--" + field.replace("_", "-")
         raise InvalidRequestError(f'"{text[:60]}" is no number for {option}.', "Write whole numbers such as 128,512.")
     return int(text)
+
+
+def _widths(text: str | None) -> tuple[int | None, ...]:
+    names = ["none"] if text is None else _parts(text)
+    unknown = next((name for name in names if name not in NAMES), None)
+    if unknown is not None or not names:
+        raise InvalidRequestError(
+            f'"{(unknown or "")[:60]}" is no width of a KV cache.', f"Choose from {', '.join(NAMES)}."
+        )
+    return tuple(NAMES[name] for name in names)
 
 
 def _cache_state(text: str) -> CacheState:
