@@ -34,18 +34,23 @@ def ttft_rows(parts: TtftParts, first_paint_ms: float | None, ttft_ms: float) ->
     `first_paint_ms` is from the submit to the first character on the screen; the part after the token is the paint.
     """
     durations = [
-        (tr("Queue"), parts.queue_ms),
-        (tr("Load model"), parts.load_ms),
-        (tr("Tokenize"), parts.tokenize_ms),
-        (tr("Restore cache"), parts.cache_restore_ms),
-        (tr("Prefill"), parts.prefill_ms),
-        (tr("First decode"), parts.first_decode_ms),
+        (tr("Queue"), parts.queue_ms, tr("Waiting for the worker, or for another reply that it was busy with.")),
+        (tr("Load model"), parts.load_ms, tr("Waiting until the model was loaded.")),
+        (tr("Tokenize"), parts.tokenize_ms, tr("Turning the conversation into the tokens that the model reads.")),
+        (
+            tr("Restore cache"),
+            parts.cache_restore_ms,
+            tr("Finding what the KV cache already holds of the prompt, so that it need not be read again."),
+        ),
+        (tr("Prefill"), parts.prefill_ms, tr("Reading the rest of the prompt.")),
+        (tr("First decode"), parts.first_decode_ms, tr("Choosing the first token and turning it into text.")),
     ]
     if first_paint_ms is not None:
-        durations.append((tr("Paint"), max(0.0, first_paint_ms - ttft_ms)))
+        painted = tr("From the first token to its first character on the screen.")
+        durations.append((tr("Paint"), max(0.0, first_paint_ms - ttft_ms), painted))
     return [
-        WaterfallRow(label, duration, milliseconds_text(duration))
-        for label, duration in durations
+        WaterfallRow(label, duration, milliseconds_text(duration), explanation)
+        for label, duration, explanation in durations
         if duration >= SHOWN_FROM_MS
     ]
 

@@ -27,7 +27,6 @@ def ask(
     box.setObjectName(name)
     box.setTextFormat(Qt.TextFormat.PlainText)
     box.setText(question)
-    box.setIcon(QMessageBox.Icon.Question)
     yes = box.addButton(answer, QMessageBox.ButtonRole.AcceptRole)
     yes.setObjectName(f"{name}YesButton")
     yes.setAccessibleName(answer)

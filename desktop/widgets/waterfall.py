@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import msgspec
-from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QPainter, QPaintEvent
-from PySide6.QtWidgets import QSizePolicy, QWidget
+from PySide6.QtCore import QEvent, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
+from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from desktop.theme.theme import Theme
 from desktop.widgets.writing_direction import draw_line, mirrored
@@ -20,11 +20,12 @@ MIN_BAR_PX = 2.0
 
 
 class WaterfallRow(msgspec.Struct, frozen=True):
-    """One duration: its label, its length in ms, and the length as text."""
+    """One duration: its label, its length in ms, the length as text, and what it is, for the tooltip."""
 
     label: str
     duration_ms: float
     text: str
+    explanation: str = ""
 
 
 class Waterfall(QWidget):
@@ -56,6 +57,18 @@ class Waterfall(QWidget):
         if grows:
             self.updateGeometry()
         self.update()
+
+    def event(self, event: QEvent) -> bool:
+        """Explain the row that the pointer rests on."""
+        if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
+            QToolTip.showText(event.globalPos(), self.explanation_at(event.pos().y()), self)
+            return True
+        return super().event(event)
+
+    def explanation_at(self, y: int) -> str:
+        """Return what the row at `y` px is; nothing below the last one."""
+        index = y // self._row_height()
+        return self._rows[index].explanation if 0 <= index < len(self._rows) else ""
 
     def _row_height(self) -> int:
         return round(self.fontMetrics().height() * 1.35)

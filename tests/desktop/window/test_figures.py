@@ -6,6 +6,7 @@ import re
 
 from PySide6.QtCore import Qt
 
+from desktop.widgets.waterfall import Waterfall
 from runtime.engine.scripted_engine import Script
 from runtime.values.wording import milliseconds_text, speed_text
 from tests.desktop.window.opened_window import SLOW, Home, OpenedWindow, until
@@ -58,6 +59,20 @@ async def test_the_figures_are_those_of_the_reply(home: Home) -> None:
         assert window.text_of("contextValue") == f"{10 + WORDS} of 500 · {10 + WORDS} MB"
         assert window.text_of("weightsValue") == "123 MB"
         assert window.text_of("engineValue") == "Script"
+
+
+async def test_each_part_of_the_wait_explains_itself(home: Home) -> None:
+    async with home.open_scripted(TIMED) as window:
+        await ask_timed(window)
+        waterfall = window.find(Waterfall, "ttftWaterfall")
+        labels = [part.rpartition(" ")[0].rpartition(" ")[0] for part in waterfall.accessibleDescription().split(", ")]
+        assert {"Tokenize", "Prefill", "First decode", "Paint"} <= set(labels)
+        row_px = waterfall.sizeHint().height() // len(labels)
+        explanations = [waterfall.explanation_at(number * row_px + row_px // 2) for number in range(len(labels))]
+        assert len(set(explanations)) == len(labels)
+        assert all(len(text) > len(label) for text, label in zip(explanations, labels, strict=True))
+        assert explanations[labels.index("Paint")] == "From the first token to its first character on the screen."
+        assert waterfall.explanation_at(waterfall.sizeHint().height() + row_px) == ""
 
 
 async def test_the_memory_shown_is_that_of_the_worker(home: Home) -> None:
