@@ -4,9 +4,10 @@ For llama.cpp that is the library's server asked directly in this process: readi
 request for one token, writing by the server's own clock over the intervals between tokens. For MLX it is mlx-lm's
 `generate_step`, token ids in and out, and `stream_generate`, which `mlx_lm.benchmark` times and which turns tokens into
 text besides: its prompt_tps as it is, its generation_tps corrected, since it divides n + 1 tokens by the time of n
-intervals. All have the chunk size that the engine has.
+intervals. All have the chunk size and the threads that the engine has, and the environment that workers have: how long
+OpenMP's threads spin makes several per cent. So does where in memory weights come to lie: each session loads anew.
 
-    uv run python -m tests.benchmarks.bench_against_raw_loop --engine llamacpp --rounds 8
+    uv run python -m tests.benchmarks.bench_against_raw_loop --engine llamacpp --rounds 8 --sessions 3
     uv run python -m tests.benchmarks.bench_against_raw_loop --engine mlx --test pp
     uv run python -m tests.benchmarks.bench_against_raw_loop --engine mlx --test tg --large --rounds 4
 """
@@ -15,6 +16,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import os
+import subprocess
 import sys
 import tempfile
 from functools import partial
@@ -39,6 +42,7 @@ from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.library.reader import read_spec
 from runtime.metrics.device import read_device
 from runtime.values.model import EngineName, LoadOptions
+from runtime.worker.child import WORKER_ENVIRONMENT
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
 from tests.benchmarks.llamacpp_bare_loop import BATCH_TOKENS, BareLoop
@@ -67,6 +71,10 @@ class RawLoop(Protocol):
         """Write `tokens` after a first one."""
         ...
 
+    def close(self) -> None:
+        """Drop the model, where it is this loop's own."""
+        ...
+
 
 class LlamaServerLoop:
     """xllamacpp's server, asked by a blocking call."""
@@ -83,6 +91,10 @@ class LlamaServerLoop:
     def decode_speed(self, tokens: int) -> float:
         """See `RawLoop`."""
         return self._bare.decode_speed((1,), tokens + 1)
+
+    def close(self) -> None:
+        """See `RawLoop`."""
+        self._bare.close()
 
 
 class _MlxModel(NamedTuple):
@@ -110,6 +122,9 @@ class MlxStreamLoop:
         """See `RawLoop`."""
         return self._last((1,), tokens + 1)[1] * tokens / (tokens + 1)
 
+    def close(self) -> None:
+        """See `RawLoop`."""
+
     def _last(self, prompt: tuple[int, ...], tokens: int) -> tuple[float, float]:
         network, tokenizer, chunk_tokens = self._model
         *_, last = self._generate(network, tokenizer, list(prompt), max_tokens=tokens, prefill_step_size=chunk_tokens)
@@ -133,6 +148,9 @@ class MlxStepLoop:
         """See `RawLoop`."""
         times = self._times((1,), tokens + 1)
         return tokens / (times[-1] - times[0])
+
+    def close(self) -> None:
+        """See `RawLoop`."""
 
     def _times(self, prompt: tuple[int, ...], tokens: int) -> list[float]:
         network, _, chunk_tokens = self._model
@@ -174,7 +192,8 @@ def parsed() -> argparse.Namespace:
     """Return the options."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--engine", choices=("llamacpp", "mlx"), default="llamacpp")
-    parser.add_argument("--rounds", type=int, default=8)
+    parser.add_argument("--rounds", type=int, default=8, help="in each session")
+    parser.add_argument("--sessions", type=int, default=1)
     parser.add_argument("--test", choices=("pp", "tg", "both"), default="both")
     parser.add_argument(
         "--large", action="store_true", help="MLX: 0.33 billion parameters, whose prefill takes minutes"
@@ -206,13 +225,15 @@ def opened(options: argparse.Namespace) -> tuple[ModelToLoad, tuple[RawLoop, ...
     return ModelToLoad(engine=EngineName.MLX, path=str(path), options=load), loops
 
 
-def main() -> None:
-    """Measure and print."""
-    options = parsed()
+Samples = dict[str, list[float]]
+
+
+def session(options: argparse.Namespace) -> dict[str, Samples]:
+    """Load everything, measure, and return the samples test by test."""
     model, loops = opened(options)
     built_in = BuiltIn(model)
+    sys.stdout.write(f"{built_in.model.engine_version}, {Path(model.path).name}, {model.options}\n")
     prompt = random_ids(SEED, "raw", options.prompt_tokens, built_in.model.vocabulary_size)
-    sys.stdout.write(f"{machine()}\n{built_in.model.engine_version}, {Path(model.path).name}, {model.options}\n")
     reading = {loop.name: partial(loop.prefill_speed, prompt) for loop in loops}
     writing = {loop.name: partial(loop.decode_speed, options.generate_tokens) for loop in loops}
     tests: tuple[tuple[Workload, dict[str, partial[float]]], ...] = (
@@ -221,13 +242,39 @@ def main() -> None:
     )
     chosen = {"pp": tests[:1], "tg": tests[1:], "both": tests}[options.test]
     try:
-        for workload, raw in chosen:
-            report(name_of(workload), measure({OURS: partial(built_in.speed, workload), **raw}, options.rounds))
+        return {
+            name_of(workload): measure({OURS: partial(built_in.speed, workload), **raw}, options.rounds)
+            for workload, raw in chosen
+        }
     finally:
         built_in.close()
+        for loop in loops:
+            loop.close()
 
 
-def report(test: str, samples: dict[str, list[float]]) -> None:
+def main() -> None:
+    """Measure and print."""
+    begin_as_a_worker_does()
+    options = parsed()
+    sys.stdout.write(f"{machine()}\n")
+    together: dict[str, Samples] = {}
+    for _ in range(options.sessions):
+        for test, samples in session(options).items():
+            for name, values in samples.items():
+                together.setdefault(test, {}).setdefault(name, []).extend(values)
+    for test, samples in together.items():
+        report(test, samples)
+
+
+def begin_as_a_worker_does() -> None:
+    """Start this program anew with a worker's environment, which libraries read when they are loaded."""
+    if not WORKER_ENVIRONMENT.items() <= os.environ.items():
+        module = "tests.benchmarks.bench_against_raw_loop"
+        command = [sys.executable, "-m", module, *sys.argv[1:]]
+        raise SystemExit(subprocess.run(command, env={**os.environ, **WORKER_ENVIRONMENT}, check=False).returncode)
+
+
+def report(test: str, samples: Samples) -> None:
     """Print what each came to, and the ratio."""
     for name, values in samples.items():
         sys.stdout.write(summary(f"{test}, {name}", values, "tok/s") + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -64,7 +64,11 @@ class DirectPath:
 class WorkerPath:
     """The product's path: a worker process and its async client."""
 
-    def __init__(self, name: EngineName, path: Path, options: LoadOptions) -> None:
+    def __init__(
+        self, name: EngineName, path: Path, options: LoadOptions, environment: Mapping[str, str] | None = None
+    ) -> None:
+        """Load a model in a worker; what `environment` holds takes precedence over what workers are told."""
+        self._environment = environment or {}
         self._runner = asyncio.Runner()
         self._client = self._runner.run(self._start(ModelToLoad(engine=name, path=str(path), options=options)))
         self.arrivals = 0
@@ -72,7 +76,7 @@ class WorkerPath:
         self.client_seconds = 0.0
 
     async def _start(self, model: ModelToLoad) -> WorkerClient:
-        client = await WorkerClient.start(start_child)
+        client = await WorkerClient.start(self._start_child)
         await client.load(model)
         return client
 
@@ -108,7 +112,8 @@ class WorkerPath:
         self._runner.run(self._client.close())
         self._runner.close()
 
-
-def start_child(on_messages: Callable[[list[FromWorker]], None], on_exit: Callable[[WorkerExit], None]) -> WorkerChild:
-    """Start a worker of this checkout."""
-    return WorkerChild(worker_command(), worker_environment(os.environ), on_messages, on_exit)
+    def _start_child(
+        self, on_messages: Callable[[list[FromWorker]], None], on_exit: Callable[[WorkerExit], None]
+    ) -> WorkerChild:
+        environment = {**worker_environment(os.environ), **self._environment}
+        return WorkerChild(worker_command(), environment, on_messages, on_exit)
