@@ -15,7 +15,6 @@ OpenMP's threads spin makes several per cent. So does where in memory weights co
 from __future__ import annotations
 
 import argparse
-import asyncio
 import os
 import subprocess
 import sys
@@ -30,19 +29,16 @@ import mlx.core as mx
 from mlx.nn.layers.base import Module
 from mlx_lm.generate import generate_step
 
-from runtime.bench.measurement import Meter
 from runtime.bench.prompts import random_ids
-from runtime.bench.requests import StopSignal
 from runtime.bench.workload import Decode, Prefill, Workload, name_of
 from runtime.client.base import ModelToLoad
-from runtime.client.launch import make_supervisor
-from runtime.client.supervisor import Supervisor
 from runtime.engine.llamacpp_threads import busy_cores, choose_threads
 from runtime.engine.mlx_evaluation import default_chunk_tokens
 from runtime.library.reader import read_spec
 from runtime.metrics.device import read_device
 from runtime.values.model import EngineName, LoadOptions
 from runtime.worker.child import WORKER_ENVIRONMENT
+from tests.benchmarks.built_in import BuiltIn
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
 from tests.benchmarks.llamacpp_bare_loop import BATCH_TOKENS, BareLoop
@@ -165,27 +161,6 @@ def loaded_by_mlx_lm(path: Path, chunk_tokens: int) -> _MlxModel:
     network, tokenizer = import_module("mlx_lm").load(str(path))
     tokenizer._eos_token_ids = {}  # noqa: SLF001 - as mlx_lm.benchmark does, to avoid early stopping
     return _MlxModel(network, tokenizer, chunk_tokens)
-
-
-class BuiltIn:
-    """The product's benchmark, on a worker of its own."""
-
-    def __init__(self, model: ModelToLoad) -> None:
-        self._runner = asyncio.Runner()
-        self._client: Supervisor = make_supervisor()
-        self.model = self._runner.run(self._client.load(model))
-        self._meter = Meter(self._client, self.model, SEED, StopSignal())
-        self._repetition = 0
-
-    def speed(self, workload: Workload) -> float:
-        """Return tokens per second."""
-        self._repetition += 1
-        return self._runner.run(self._meter.measure(workload, self._repetition)).sample.tokens_per_second
-
-    def close(self) -> None:
-        """End the worker."""
-        self._runner.run(self._client.close())
-        self._runner.close()
 
 
 def parsed() -> argparse.Namespace:

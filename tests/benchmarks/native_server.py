@@ -1,7 +1,7 @@
-"""The product on a native `llama-server` against `llama-bench` of the same build: what worker, HTTP and client cost.
+"""The built-in benchmark on a native `llama-server` against `llama-bench` of the same build: `pp512` and `tg128`.
 
-Decode and prefill on the random-weight model of 0.3 billion parameters, made on the first run; one run of `llama-bench`
-and one reply by turns. Both programs are named, as no build of them comes with the app.
+On the random-weight model of 0.3 billion parameters, made on the first run; one run of `llama-bench` and one of the
+product by turns. Both programs are named, as no build of them comes with the app.
 
     uv run python -m tests.benchmarks.native_server --programs BUILD/bin --rounds 10
 """
@@ -13,24 +13,26 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
 import msgspec
 
+from runtime.bench.workload import Decode, Prefill, Workload
+from runtime.client.base import ModelToLoad
 from runtime.engine.llamacpp_threads import busy_cores, choose_threads
 from runtime.metrics.device import read_device
-from runtime.values.generation import GenerationStats
 from runtime.values.model import EngineName, LoadOptions
-from runtime.values.prompt import TokenPrompt
 from runtime.worker.child import WORKER_ENVIRONMENT
-from tests.benchmarks.engine_paths import WorkerPath
+from tests.benchmarks.built_in import BuiltIn
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
 
 CONTEXT_TOKENS = 1024
 BATCH_TOKENS = 128
-DECODE_DEPTH, DECODE_TOKENS, PREFILL_TOKENS = 64, 64, 512
+READING, WRITING = Prefill(512), Decode(128)
 
 
 class _Row(msgspec.Struct):
@@ -46,15 +48,15 @@ class LlamaBench(NamedTuple):
     prefill_threads: int
 
     def decode_speed(self) -> float:
-        """Return tokens per second of `tg64` at a depth of 64 tokens."""
-        return self._run(0, DECODE_TOKENS, DECODE_DEPTH, self.decode_threads)
+        """Return tokens per second of `tg128`."""
+        return self._run(0, WRITING.generate_tokens, self.decode_threads)
 
     def prefill_speed(self) -> float:
         """Return tokens per second of `pp512`."""
-        return self._run(PREFILL_TOKENS, 0, 0, self.prefill_threads)
+        return self._run(READING.prompt_tokens, 0, self.prefill_threads)
 
-    def _run(self, prompt: int, generate: int, depth: int, threads: int) -> float:
-        amounts = {"-p": prompt, "-n": generate, "-d": depth, "-t": threads, "-b": BATCH_TOKENS, "-ub": BATCH_TOKENS}
+    def _run(self, prompt: int, generate: int, threads: int) -> float:
+        amounts = {"-p": prompt, "-n": generate, "-t": threads, "-b": BATCH_TOKENS, "-ub": BATCH_TOKENS}
         numbers = [text for option, number in amounts.items() for text in (option, str(number))]
         command = [str(self.program), "-m", str(self.model), "-r", "1", "-o", "json", *numbers]
         # How long OpenMP's threads spin is a setting as the number of threads is, and makes several per cent.
@@ -65,38 +67,21 @@ class LlamaBench(NamedTuple):
 
 
 class Product(NamedTuple):
-    """The product's path, with the model loaded anew for each figure, as `llama-bench` loads it.
+    """The product's benchmark, with the model loaded and warmed up anew for each figure, as `llama-bench` does both.
 
     Where in memory the weights come to lie makes several per cent.
     """
 
-    model: Path
-    options: LoadOptions
+    model: ModelToLoad
 
-    def decode_speed(self) -> float:
-        """Return tokens per second over as many steps as `tg64` has."""
-        speed = self._run(DECODE_DEPTH, DECODE_TOKENS + 1).decode_tokens_per_second
-        assert speed is not None
-        return speed
-
-    def prefill_speed(self) -> float:
-        """Return tokens per second of a prompt of 512 tokens."""
-        speed = self._run(PREFILL_TOKENS, 1).prefill_tokens_per_second
-        assert speed is not None
-        return speed
-
-    def _run(self, prompt_tokens: int, tokens: int) -> GenerationStats:
-        path = WorkerPath(EngineName.LLAMACPP, self.model, self.options)
+    def speed(self, workload: Workload) -> float:
+        """Return tokens per second."""
+        built_in = BuiltIn(self.model)
         try:
-            path.run(prompt_of(1), 2)
-            return path.run(prompt_of(prompt_tokens), tokens)
+            built_in.warm_up(workload)
+            return built_in.speed(workload)
         finally:
-            path.close()
-
-
-def prompt_of(tokens: int) -> TokenPrompt:
-    """Return so many tokens of the model's small vocabulary."""
-    return TokenPrompt(tuple(index % 400 for index in range(tokens)))
+            built_in.close()
 
 
 def parsed() -> argparse.Namespace:
@@ -122,10 +107,10 @@ def main() -> None:
         llama_server=server,
         threads=options.threads,
     )
-    product = Product(path, load)
-    variants = {
-        "product, decode": product.decode_speed,
-        "product, prefill": product.prefill_speed,
+    product = Product(ModelToLoad(engine=EngineName.LLAMACPP, path=str(path), options=load))
+    variants: dict[str, Callable[[], float]] = {
+        "product, decode": partial(product.speed, WRITING),
+        "product, prefill": partial(product.speed, READING),
         "llama-bench, decode": bench.decode_speed,
         "llama-bench, prefill": bench.prefill_speed,
     }
