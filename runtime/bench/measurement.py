@@ -5,7 +5,8 @@ What counts as the timed part:
     prefill   from the KV cache being ready to the last prompt token being evaluated, in the worker
     decode    from the first token to the last, n intervals for n tokens, in the worker
     serving   from the submit of all requests to the last token of the last one
-    chat      from the arrival of the first token here to that of the last; TTFT from the submit to the first arrival
+    chat      from the first token being made to the arrival of the last one here, n intervals for n tokens; TTFT from
+              the submit to the first arrival
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ import msgspec
 
 from runtime.bench.prompts import chat_prompt, preparing_prompt, random_ids, random_prompt
 from runtime.bench.record import Sample
-from runtime.bench.requests import Outcome, StopSignal, arrival_rate, ask, chat_request, engine_request
+from runtime.bench.requests import Outcome, StopSignal, ask, chat_request, engine_request
 from runtime.bench.workload import CacheState, ChatReply, Decode, Prefill, Serving, Workload, name_of
 from runtime.client.base import EngineClient
 from runtime.metrics.timeline import NS_PER_MS
@@ -163,9 +164,8 @@ class Meter:
             request = msgspec.structs.replace(request, submitted_ns=submitted_ns)
         outcome = await ask(self._client, request, self._stop)
         _check_written(outcome, workload.generate_tokens + 1)
-        tokens, elapsed_ns = arrival_rate(outcome.arrivals)
-        measured = _measured(outcome, tokens, elapsed_ns)
-        waited_ms = (outcome.arrivals[0].time_ns - outcome.submitted_ns) / NS_PER_MS
+        measured = _measured(outcome, workload.generate_tokens, outcome.delivery_ns)
+        waited_ms = (outcome.first_arrival_ns - outcome.submitted_ns) / NS_PER_MS
         sample = msgspec.structs.replace(measured.sample, ttft_ms=(waited_ms,), ttft_parts=outcome.stats.ttft_parts)
         return Measured(sample, outcome.stats)
 

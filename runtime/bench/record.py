@@ -309,7 +309,7 @@ def row_of(
         status=status,
         error=error,
         median_ts=None if rates is None else rates.median,
-        interval_ts=None if rates is None else rates.interval,
+        interval_ts=_above_zero(rates.interval) if rates is not None else None,
         scope=context.scope,
         cache=context.cache,
         cached_tokens=samples[-1].cached_tokens if samples else None,
@@ -328,6 +328,11 @@ def row_of(
         conditions=conditions,
         disturbances=disturbances_of(conditions, context.environment.logical_cores) if conditions else (),
     )
+
+
+def _above_zero(interval: Interval | None) -> Interval | None:
+    """Cut off what neither a rate nor a time can be; on a noisy machine a few samples' interval reaches below."""
+    return None if interval is None else Interval(max(0.0, interval.low), interval.high)
 
 
 def _model_type(model: ModelIdentity) -> str:
@@ -353,7 +358,7 @@ def _latency(samples: Sequence[Sample]) -> Latency | None:
         mean_ms=summary.mean,
         stddev_ms=summary.stddev,
         median_ms=summary.median,
-        interval_ms=summary.interval,
+        interval_ms=_above_zero(summary.interval),
         p50_ms=p50,
         p95_ms=p95,
         parts=_mean_parts([sample.ttft_parts for sample in samples if sample.ttft_parts is not None]),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from time import perf_counter_ns
 from typing import Protocol, assert_never
 
@@ -52,6 +51,27 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
         """From the first token to the last, by the worker's clock."""
         times = self.stats.token_times_ms
         return round((times[-1] - times[0]) * NS_PER_MS) if times else 0
+
+    @property
+    def first_arrival_ns(self) -> int:
+        """When the first token arrived here; of a reply without any text, when it was made."""
+        return self.arrivals[0].time_ns if self.arrivals else self.submitted_ns + self._first_made_ns()
+
+    @property
+    def delivery_ns(self) -> int:
+        """From the first token being made to the last one's arrival here.
+
+        Not from the first one's arrival: on a busy machine a whole reply may arrive in two bursts, one right after the
+        other, which says nothing of how fast it was written.
+        """
+        if not self.arrivals:
+            return 0
+        return self.arrivals[-1].time_ns - self.submitted_ns - self._first_made_ns()
+
+    def _first_made_ns(self) -> int:
+        """Return how long after the submit the first token was made."""
+        times = self.stats.token_times_ms
+        return round(times[0] * NS_PER_MS) if times else 0
 
     @property
     def ended_ns(self) -> int:
@@ -151,10 +171,3 @@ async def ask(client: EngineClient, request: GenerateRequest, stop: StopSignal) 
     finally:
         stop.forget(reply)
     raise AssertionError("unreachable: a reply ends in a terminal event")
-
-
-def arrival_rate(arrivals: Sequence[Arrival]) -> tuple[int, int]:
-    """Return how many tokens arrived after the first arrival, and the ns from there to the last one."""
-    if not arrivals:
-        return 0, 0
-    return sum(one.tokens for one in arrivals[1:]), arrivals[-1].time_ns - arrivals[0].time_ns

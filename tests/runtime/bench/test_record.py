@@ -154,3 +154,10 @@ def test_a_row_survives_json() -> None:
     made = row(100.0, 101.0, ttft_ms=(5.0,))
 
     assert msgspec.json.decode(msgspec.json.encode(made), type=BenchRow) == made
+
+
+def test_an_interval_of_rates_or_times_does_not_reach_below_zero() -> None:
+    made = row(1.0, 1000.0)
+    assert made.interval_ts is not None
+    assert made.interval_ts.low == 0.0
+    assert made.interval_ts.high > 1000.0

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
-from runtime.bench.requests import Arrival, RunStoppedError, StopSignal, arrival_rate, ask, chat_request, engine_request
+from runtime.bench.requests import Arrival, Outcome, RunStoppedError, StopSignal, ask, chat_request, engine_request
 from runtime.values.errors import InvalidRequestError
 from runtime.values.generation import Finished
 from runtime.values.prompt import TextPrompt, TokenPrompt
@@ -53,11 +54,22 @@ async def test_after_a_stop_nothing_begins(tmp_path: Path) -> None:
             await ask(client, engine_request(PROMPT, 5, reuse_cache=False), stop)
 
 
-@pytest.mark.parametrize(
-    ("arrivals", "rate"),
-    [((), (0, 0)), (((10, 3),), (0, 0)), (((10, 1), (20, 2), (40, 1)), (3, 30))],
-)
-def test_the_rate_of_arrival_counts_from_the_first(
-    arrivals: tuple[tuple[int, int], ...], rate: tuple[int, int]
-) -> None:
-    assert arrival_rate([Arrival(*one) for one in arrivals]) == rate
+async def outcome_of(tmp_path: Path, *arrivals: Arrival) -> Outcome:
+    """Return a reply whose tokens arrived like that, its first token made 10 ms after the submit."""
+    async with worker() as client:
+        await client.load(scripted_model(tmp_path, FAST))
+        outcome = await ask(client, chat_request(PROMPT, 5, SamplingParams(), reuse_cache=False), StopSignal())
+    stats = msgspec.structs.replace(outcome.stats, token_times_ms=(10.0, 20.0, 30.0, 40.0, 50.0))
+    return msgspec.structs.replace(outcome, stats=stats, submitted_ns=1_000_000_000, arrivals=arrivals)
+
+
+async def test_a_reply_that_arrives_in_two_bursts_was_not_written_in_the_moment_between_them(tmp_path: Path) -> None:
+    outcome = await outcome_of(tmp_path, Arrival(1_060_000_000, 2), Arrival(1_060_000_100, 3))
+    assert outcome.first_arrival_ns == 1_060_000_000
+    assert outcome.delivery_ns == 50_000_100
+
+
+async def test_a_reply_without_text_has_no_delivery_and_is_there_when_its_token_is_made(tmp_path: Path) -> None:
+    outcome = await outcome_of(tmp_path)
+    assert outcome.first_arrival_ns == 1_010_000_000
+    assert outcome.delivery_ns == 0
