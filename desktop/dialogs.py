@@ -13,9 +13,9 @@ from PySide6.QtWidgets import QMessageBox
 from desktop.crash_reports.crash_dialog import CrashDialog
 from desktop.main_window import MainWindow
 from desktop.session import States
+from desktop.settings.caches_page import CachesPage
 from desktop.settings.chat_settings import ChatSettingsDialog
 from desktop.settings.general_page import GeneralPage
-from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
@@ -54,12 +54,8 @@ class Dialogs(QObject):
                 theme,
                 GeneralPage(theme, states.preferences),
                 ModelsPage(theme, states.settings, states.installed, states.tasks),
-                PrivacyPage(
-                    theme,
-                    self._paths,
-                    KvCacheRows(states.settings, states.tasks, self._paths.kv_caches),
-                    UpdateRow(states.settings, states.tasks),
-                ),
+                PrivacyPage(theme, self._paths, UpdateRow(states.settings, states.tasks)),
+                CachesPage(theme, states.settings, states.caches, states.chats, states.tasks),
                 self._window,
             )
         self._settings.present()

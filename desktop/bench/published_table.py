@@ -8,10 +8,10 @@ from PySide6.QtCore import QModelIndex, Qt, QUrl
 from PySide6.QtGui import QDesktopServices, QStandardItem, QStandardItemModel
 from PySide6.QtWidgets import QVBoxLayout, QWidget
 
-from desktop.bench.flat_table import FlatTable
 from desktop.state.published_figures import PublishedFigure
 from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption
+from desktop.widgets.flat_table import FlatTable
 from runtime.values.wording import rate_text
 
 SPEED = 3

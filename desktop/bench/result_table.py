@@ -8,10 +8,10 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
-from desktop.bench.flat_table import FlatTable
 from desktop.bench.result_columns import Result
 from desktop.bench.result_model import ResultModel
 from desktop.theme.theme import Theme
+from desktop.widgets.flat_table import FlatTable
 
 MARGIN_PX = 24
 

@@ -10,7 +10,6 @@ from PySide6.QtCore import QUrl
 from PySide6.QtGui import QDesktopServices
 from PySide6.QtWidgets import QHBoxLayout, QPushButton, QSizePolicy, QWidget
 
-from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.page import Page
 from desktop.settings.update_row import UpdateRow
 from desktop.theme.theme import Theme
@@ -76,7 +75,6 @@ class PrivacyPage(Page):
         self,
         theme: Theme,
         paths: AppPaths,
-        kv_caches: KvCacheRows,
         updates: UpdateRow,
         open_url: OpenUrl = QDesktopServices.openUrl,
         parent: QWidget | None = None,
@@ -97,8 +95,6 @@ class PrivacyPage(Page):
         self._problem.hide()
         self._controls: list[PlaceControl] = []
         self.add_group(self.tr("Nothing leaves this machine")).add(self._statement)
-        self._kv_caches = kv_caches
-        kv_caches.add_to(self.add_group(self.tr("What chats leave behind")))
         updates.add_to(self.add_group(self.tr("Newer versions")))
         self._add_places(paths)
         self.place(self._problem)
@@ -112,7 +108,6 @@ class PrivacyPage(Page):
     def refresh(self) -> None:
         """Look which folders are there."""
         self._problem.show_text("")
-        self._kv_caches.refresh()
         for control in self._controls:
             control.refresh()
 
@@ -130,6 +125,14 @@ class PrivacyPage(Page):
                 label=self.tr("Chats"),
                 explanation=self.tr("Every chat with its settings, in one database file."),
                 folder=paths.data,
+            ),
+            Place(
+                name="kvCaches",
+                label=self.tr("What models have read"),
+                explanation=self.tr(
+                    "KV caches of the chats, so that none is read twice. Caches lists and forgets them."
+                ),
+                folder=paths.kv_caches,
             ),
             Place(
                 name="models",

@@ -8,6 +8,7 @@ from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import QDialog, QDialogButtonBox, QTabWidget, QVBoxLayout, QWidget
 
+from desktop.settings.caches_page import CachesPage
 from desktop.settings.general_page import GeneralPage
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
@@ -18,7 +19,7 @@ MARGIN_PX = 10
 
 
 class SettingsDialog(QDialog):
-    """Three pages in tabs. Not modal: the main window shows each change as it is made."""
+    """Four pages in tabs. Not modal: the main window shows each change as it is made."""
 
     def __init__(
         self,
@@ -26,12 +27,14 @@ class SettingsDialog(QDialog):
         general: GeneralPage,
         models: ModelsPage,
         privacy: PrivacyPage,
+        caches: CachesPage,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._general = general
         self._models = models
         self._privacy = privacy
+        self._caches = caches
         self._tabs = QTabWidget(self)
         self._buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close, self)
         self.setObjectName("settingsDialog")
@@ -51,7 +54,7 @@ class SettingsDialog(QDialog):
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
         self.setFont(theme.fonts.text())
-        for page in (self._general, self._models, self._privacy):
+        for page in (self._general, self._models, self._privacy, self._caches):
             page.apply_theme(theme)
 
     def sizeHint(self) -> QSize:
@@ -64,6 +67,7 @@ class SettingsDialog(QDialog):
         """Show the window, or bring it to the front, with fresh content."""
         self._models.refresh()
         self._privacy.refresh()
+        self._caches.refresh()
         self.show()
         self.raise_()
         self.activateWindow()
@@ -79,6 +83,7 @@ class SettingsDialog(QDialog):
         self._tabs.addTab(self._general, self.tr("General"))
         self._tabs.addTab(self._models, self.tr("Models"))
         self._tabs.addTab(self._privacy, self.tr("Privacy"))
+        self._tabs.addTab(self._caches, self.tr("Caches"))
 
     def _build_buttons(self, platform: str = sys.platform) -> None:
         button = self._buttons.button(QDialogButtonBox.StandardButton.Close)

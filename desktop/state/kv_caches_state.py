@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
 
@@ -38,6 +38,13 @@ SETTLE_MS = 250
 """Changes come in bursts: a reply ends, the list of chats is read, files are renamed."""
 
 
+class CacheKey(NamedTuple):
+    """A chat, by its key, as one model has read it; "" is whatever is of no chat."""
+
+    conversation: str
+    model: str
+
+
 class KvCachesState(QObject):
     """Knows every KV cache.
 
@@ -47,6 +54,7 @@ class KvCachesState(QObject):
     Attributes:
         kept: what is in memory, of the model that is loaded.
         stored: what is on disk, of all models.
+        folder: where that is.
     """
 
     changed = Signal()
@@ -66,7 +74,7 @@ class KvCachesState(QObject):
         self._chat = chat
         self._storage = storage
         self._tasks = tasks
-        self._folder = folder
+        self.folder = folder
         self._listing: KvListing | None = None
         self._watcher = QFileSystemWatcher(self)
         self._contexts: dict[ChatId, tuple[int, int | None]] = {}
@@ -105,23 +113,31 @@ class KvCachesState(QObject):
             await self._look()
             doomed = await self._doomed()
             if doomed:
-                await self._forget(doomed)
+                await self._forget_in_memory(doomed)
+                await asyncio.to_thread(_clear, self.folder, lambda of: of.conversation in doomed)
                 await self._look()
             self._watch()
         if before != (self.kept, self.stored, self._contexts, self._speeds):
             self.changed.emit()
 
-    async def forget(self, conversations: Collection[str]) -> None:
-        """Delete what is kept of these chats, in memory and on disk; "" is whatever is of no chat."""
+    @property
+    def model_name(self) -> str:
+        """What the user calls the model whose caches are in memory; "" without one."""
+        return self._engine.model.name if self._engine.model is not None else ""
+
+    async def forget(self, keys: Collection[CacheKey]) -> None:
+        """Delete what is kept of these chats by these models, in memory and on disk."""
         async with self._at_work:
-            await self._forget(conversations)
+            await self._forget_in_memory({key.conversation for key in keys if key.model == self.model_name})
+            chosen = frozenset(keys)
+            await asyncio.to_thread(_clear, self.folder, lambda of: of in chosen)
         await self.refresh()
 
     async def forget_all(self) -> None:
         """Delete everything that is kept."""
         async with self._at_work:
-            await self._engine.forget_caches(None)
-            await asyncio.to_thread(_clear, self._folder, None)
+            await self._forget_in_memory([None])
+            await asyncio.to_thread(_clear, self.folder, lambda _: True)
         await self.refresh()
 
     def keep_for_undo(self, uid: str) -> None:
@@ -168,12 +184,12 @@ class KvCachesState(QObject):
             return ()
 
     def _read_disk(self) -> tuple[StoredCache, ...]:
-        if not self._folder.is_dir():
+        if not self.folder.is_dir():
             return ()
         from runtime.kv_store.folder import KvFolder  # noqa: PLC0415 - nothing of it at the start
         from runtime.kv_store.listing import KvListing  # noqa: PLC0415 - likewise
 
-        self._listing = self._listing or KvListing(KvFolder(self._folder))
+        self._listing = self._listing or KvListing(KvFolder(self.folder))
         return self._listing.read()
 
     async def _learn(self, model: LoadedModel | None) -> None:
@@ -209,21 +225,18 @@ class KvCachesState(QObject):
             log.warning("which chats are deleted is not known", exc_info=True)
             return set()
 
-    async def _forget(self, conversations: Collection[str]) -> None:
-        """Have the worker forget first: it might write once more."""
+    async def _forget_in_memory(self, conversations: Collection[str | None]) -> None:
+        """Have the worker forget; to be done before the disk is cleared, as it might write once more."""
         for conversation in conversations:
-            try:
+            with suppress(UserFacingError):  # The worker is gone, and with it what it kept.
                 await self._engine.forget_caches(conversation)
-            except UserFacingError:  # The worker is gone, and with it what it kept.
-                break
-        await asyncio.to_thread(_clear, self._folder, frozenset(conversations))
 
     def _watch(self) -> None:
         """Be told when the folder changes; while it is not there, when it comes."""
         with suppress(OSError):  # Then there is nothing to be told of.
-            self._folder.parent.mkdir(parents=True, exist_ok=True)
+            self.folder.parent.mkdir(parents=True, exist_ok=True)
             watched = self._watcher.directories()
-            nearest = str(self._folder if self._folder.is_dir() else self._folder.parent)
+            nearest = str(self.folder if self.folder.is_dir() else self.folder.parent)
             if watched != [nearest]:
                 self._watcher.addPath(nearest)
                 if watched:
@@ -240,9 +253,9 @@ def _serves(stored: StoredCache, model: LoadedModel | None) -> bool:
     return model is None or of_model == (model.name, model.engine.value, model.engine_version)
 
 
-def _clear(folder: Path, conversations: Collection[str] | None) -> None:
+def _clear(folder: Path, is_meant: Callable[[CacheKey], bool]) -> None:
     if not folder.is_dir():
         return
     from runtime.kv_store.folder import KvFolder  # noqa: PLC0415 - nothing of it at the start
 
-    KvFolder(folder).clear(lambda entry: conversations is None or entry.record.conversation in conversations)
+    KvFolder(folder).clear(lambda entry: is_meant(CacheKey(entry.record.conversation, entry.record.scope.model_name)))

@@ -35,7 +35,8 @@ class OpenState:
         self.tasks = Tasks(asyncio.get_running_loop())
         self.failures: list[FirstTokenError] = []
         self.tasks.failed.connect(self.failures.append)
-        self.chat = ChatState(self.storage, EngineState(make_supervisor(), _no_model), MetricsState())
+        self.engine = EngineState(make_supervisor(), _no_model)
+        self.chat = ChatState(self.storage, self.engine, MetricsState())
         self.chats = ChatListState(self.storage)
         self.chat_settings = ChatSettingsState(self.chat, self.storage)
         self.preferences = PreferencesState(self.storage, self.tasks)

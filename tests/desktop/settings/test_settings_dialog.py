@@ -26,14 +26,15 @@ from PySide6.QtWidgets import (
 )
 from pytestqt.qtbot import QtBot
 
+from desktop.settings.caches_page import CachesPage
 from desktop.settings.general_page import GeneralPage
-from desktop.settings.kv_cache_rows import KvCacheRows
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.page import Page
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
 from desktop.settings.update_row import UpdateRow
 from desktop.state.installed_state import InstalledState
+from desktop.state.kv_caches_state import KvCachesState
 from desktop.state.remembered import PREFERENCES_NAME
 from desktop.state.settings_state import SettingsState
 from desktop.theme.colors import DARK, HIGH_CONTRAST, Appearance
@@ -45,7 +46,6 @@ from runtime.values.model import EngineName
 from tests.desktop.controls import controls_of, find
 from tests.desktop.looks import make_theme
 from tests.desktop.open_window_state import OpenState, open_state, until
-from tests.runtime.kv_store.caches import content_of, store_in
 
 LONG_FOLDER = "/a folder/with a very long name/" + "that goes on/" * 12
 
@@ -60,6 +60,7 @@ class Opened:
         self.opens = True
         theme = make_theme()
         self.settings = SettingsState(paths.config_file)
+        self.caches = KvCachesState(state.engine, state.chats, state.chat, state.storage, state.tasks, paths.kv_caches)
         self.installed = InstalledState(
             lambda: list_models(paths, read_settings(paths.config_file)),
             lambda name: choose_model(name, None, paths)[0].path,
@@ -68,13 +69,8 @@ class Opened:
             theme,
             GeneralPage(theme, state.preferences),
             ModelsPage(theme, self.settings, self.installed, state.tasks),
-            PrivacyPage(
-                theme,
-                paths,
-                KvCacheRows(self.settings, state.tasks, paths.kv_caches),
-                UpdateRow(self.settings, state.tasks),
-                self._open_url,
-            ),
+            PrivacyPage(theme, paths, UpdateRow(self.settings, state.tasks), self._open_url),
+            CachesPage(theme, self.settings, self.caches, state.chats, state.tasks),
         )
 
     async def show(self) -> None:
@@ -110,6 +106,7 @@ async def opened(tmp_path: Path, qtbot: QtBot) -> AsyncIterator[Opened]:
         qtbot.addWidget(window.dialog)
         await window.show()
         yield window
+        window.caches.close()
 
 
 def choose(combo: QComboBox, value: object) -> None:
@@ -319,7 +316,7 @@ def turn_wheel_over(control: QWidget) -> bool:
     return event.isAccepted()
 
 
-@pytest.mark.parametrize("page", [0, 1, 2])
+@pytest.mark.parametrize("page", [0, 1, 2, 3])
 async def test_tab_reaches_every_control_of_a_page(opened: Opened, page: int) -> None:
     opened.turn_to(page)
     opened.dialog.activateWindow()
@@ -366,18 +363,3 @@ async def test_nothing_is_cut_off(opened: Opened, change: Callable[[Opened], Non
 
 def too_small(widget: QWidget) -> bool:
     return widget.isVisible() and widget.width() < widget.minimumSizeHint().width()
-
-
-async def test_kv_caches_are_switched_off_and_deleted(opened: Opened) -> None:
-    store_in(opened.paths.kv_caches).write(content_of((1, 2, 3), 5000))
-    size = find(opened.dialog, QLabel, "kvCachesSize")
-    opened.dialog.present()
-    await until(lambda: size.text() == "5.0 kB")
-    QTest.mouseClick(opened.button("deleteKvCachesButton"), Qt.MouseButton.LeftButton)
-    await until(lambda: size.text() == "0 B")
-    assert not opened.button("deleteKvCachesButton").isEnabled()
-    box = find(opened.dialog, QCheckBox, "keepKvCachesBox")
-    assert box.isChecked()
-    box.click()
-    await until(lambda: not opened.kept().keep_kv_caches)
-    assert not box.isChecked()
