@@ -15,6 +15,7 @@ from runtime.values.errors import (
     FirstTokenError,
     InternalError,
     InvalidRequestError,
+    ModelBrokenError,
     WorkerLostError,
     error_from,
     report_of,
@@ -61,6 +62,7 @@ from runtime.worker.protocol import (
 )
 
 HANDSHAKE_TIMEOUT_S = 60.0
+DEMO_NEXT_STEP = "Reinstall First Token: the demo model is part of it. Other models are not concerned."
 ASKED_TO_END = frozenset({0, -15})
 """Exit codes of a worker that ended itself, or that the system asked to: it is being shut down."""
 T = TypeVar("T")
@@ -218,6 +220,11 @@ class WorkerClient:
             message = Load(id=request_id, engine=model.engine, path=model.path, options=model.options)
             loaded = (await self._ask(request_id, message, Loaded)).model
             self._running_child().batch_interval_s = self._batch_interval(loaded)
+        except ModelBrokenError as error:
+            if not model.options.is_demo:
+                raise
+            raise ModelBrokenError(error.what, DEMO_NEXT_STEP, detail=error.detail) from error
+        else:
             return loaded
         finally:
             self._progress.pop(request_id, None)
