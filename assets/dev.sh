@@ -18,6 +18,8 @@ QT_PACKAGES="libglib2.0-0t64|libglib2.0-0 libegl1 libgl1 libxkbcommon0 libdbus-1
     fonts-dejavu-core"
 WINDOW_PACKAGES="libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0 libxcb-shape0
     libxcb-xkb1 libxkbcommon-x11-0"
+# What the slow tests want besides: they build the packaged app and run it on a screen, and on a Debian of its own.
+SLOW_TEST_PACKAGES="binutils debootstrap xvfb $WINDOW_PACKAGES"
 
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 venv=$root/.venv
@@ -164,7 +166,9 @@ check() {
 
 run_tests() {
     if qt_wants_a_newer_system; then fail "the tests need Qt, and Qt on ARM needs glibc 2.39, as in Debian 13"; fi
-    if is_debian_like; then ensure_packages "$ENGINE_PACKAGES $QT_PACKAGES" ""; fi
+    optional_packages=
+    if [ "${CI:-}" = true ]; then optional_packages=$SLOW_TEST_PACKAGES; fi
+    if is_debian_like; then ensure_packages "$ENGINE_PACKAGES $QT_PACKAGES" "$optional_packages"; fi
     ensure_uv
     sync --all-extras --all-groups
     cd "$root"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 import os
 import shutil
 import subprocess
@@ -14,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGING = ROOT / "assets" / "packaging"
+NOBODY = 65534
 BUILD_TIMEOUT_S = 900
 REGISTRY_TIMEOUT_S = 400
 UNREACHABLE = ("error sending request", "Failed to fetch", "Could not connect", "dns error", "timed out")
@@ -72,6 +74,23 @@ def bundle(public_folder: Path) -> Path:
     )
     assert built.returncode == 0, built.stderr[-4000:]
     return target / "first-token"
+
+
+@pytest.fixture(scope="session")
+def display() -> Iterator[str]:
+    """Return the name of a screen of its own."""
+    if shutil.which("Xvfb") is None or ctypes.util.find_library("xcb-cursor") is None:
+        pytest.skip("no Xvfb, or not the libraries that a window under X11 needs")
+    readable, writable = os.pipe()
+    with subprocess.Popen(
+        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-ac"],
+        pass_fds=(writable,),
+        stderr=subprocess.DEVNULL,
+    ) as server:
+        os.close(writable)
+        with os.fdopen(readable) as numbers:
+            yield f":{numbers.readline().strip()}"
+        server.terminate()
 
 
 @pytest.fixture(scope="session")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import ctypes.util
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
@@ -14,29 +12,11 @@ import psutil
 import pytest
 
 from desktop.self_test.result import SelfTestReport
-from tests.packaging.conftest import ROOT
+from tests.packaging.conftest import NOBODY, ROOT
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
-NOBODY = 65534
 RUN_TIMEOUT_S = 400
 LARGEST_BYTES = 450_000_000
-
-
-@pytest.fixture(scope="module")
-def display() -> Iterator[str]:
-    """Return the name of a screen of its own."""
-    if shutil.which("Xvfb") is None or ctypes.util.find_library("xcb-cursor") is None:
-        pytest.skip("no Xvfb, or not the libraries that a window under X11 needs")
-    readable, writable = os.pipe()
-    with subprocess.Popen(
-        ["Xvfb", "-displayfd", str(writable), "-screen", "0", "1400x900x24", "-nolisten", "tcp", "-ac"],
-        pass_fds=(writable,),
-        stderr=subprocess.DEVNULL,
-    ) as server:
-        os.close(writable)
-        with os.fdopen(readable) as numbers:
-            yield f":{numbers.readline().strip()}"
-        server.terminate()
 
 
 def run(bundle: Path, folder: Path, environment: dict[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
