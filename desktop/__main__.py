@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Mapping
 from importlib import import_module
+from time import perf_counter_ns
 
 
 def main() -> int:
@@ -73,12 +74,21 @@ def _absolute(wanted: str) -> str:
 
 
 def _open_window_for_self_test(arguments: list[str]) -> int:
-    from desktop.qt_import import import_qt  # noqa: PLC0415 - only once a window is wanted
-    from runtime.config.paths import process_environment  # noqa: PLC0415 - likewise
+    """Open the window as a person's start does, in the same order, and have it checked."""
+    from desktop.asyncio_import import import_asyncio  # noqa: PLC0415 - only once a window is wanted
+    from desktop.qt_import import import_qt  # noqa: PLC0415 - likewise
+    from runtime.config.paths import app_paths, process_environment  # noqa: PLC0415 - likewise
 
-    import_qt()
     folder, begun_ns = arguments
-    return int(import_module("desktop.self_test.window_check").check_window(folder, begun_ns, process_environment()))
+    paths = app_paths(process_environment())
+    import_qt()
+    from desktop.first_paint import open_first_paint  # noqa: PLC0415 - after Qt
+
+    first_paint = open_first_paint(paths)
+    painted_ns = perf_counter_ns()
+    import_asyncio()
+    check = import_module("desktop.self_test.window_check")
+    return int(check.check_window(first_paint, paths, folder, check.Begun(int(begun_ns), painted_ns)))
 
 
 if __name__ == "__main__":

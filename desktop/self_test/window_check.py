@@ -7,7 +7,7 @@ user is read or changed.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter_ns
 
@@ -16,13 +16,13 @@ from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QImage
 
 from desktop.app import Desktop, run
-from desktop.first_paint import open_first_paint
+from desktop.first_paint import FirstPaint
 from desktop.opening import asked_for_model
 from desktop.self_test.engine_check import QUESTION
 from desktop.self_test.result import WindowResult
 from desktop.self_test.window_process import RESULT_FILE, SCREENSHOT_FILE
 from desktop.state.engine_state import LoadFailed
-from runtime.config.paths import app_paths
+from runtime.config.paths import AppPaths
 from runtime.metrics.timeline import NS_PER_MS
 from runtime.values.errors import UserFacingError
 from runtime.values.generation import GenerationStats
@@ -35,18 +35,23 @@ PAINT_S = 0.5
 """For the last of the answer to be shown: two dozen frames."""
 
 
+class Begun(msgspec.Struct, frozen=True):
+    """When this process was started and when its window was on the screen, by `time.perf_counter_ns`.
+
+    That clock is the same for all processes.
+    """
+
+    process_ns: int
+    painted_ns: int
+
+
 class WindowCheck:
     """One look at the window; the result is written when it closes."""
 
-    def __init__(self, folder: Path, begun_ns: int) -> None:
+    def __init__(self, folder: Path, begun: Begun) -> None:
         self._folder = folder
-        self._begun_ns = begun_ns
-        self._first_paint_ms = 0.0
+        self._begun = begun
         self._answerable_ms: float | None = None
-
-    def note_first_paint(self) -> None:
-        """The window is on the screen."""
-        self._first_paint_ms = self._since_start_ms()
 
     async def use(self, desktop: Desktop) -> None:
         """Ask, wait for the answer, look, write down what was found, and close the window."""
@@ -86,7 +91,7 @@ class WindowCheck:
             size_px=(size.width(), size.height()),
             device_pixel_ratio=desktop.window.devicePixelRatioF(),
             colors=colors,
-            first_paint_ms=self._first_paint_ms,
+            first_paint_ms=(self._begun.painted_ns - self._begun.process_ns) / NS_PER_MS,
             answerable_ms=self._answerable_ms,
             first_token_ms=None if ttft_ms is None else submitted_ms + ttft_ms,
             text=text,
@@ -94,7 +99,7 @@ class WindowCheck:
         (self._folder / RESULT_FILE).write_bytes(msgspec.json.encode(result))
 
     def _since_start_ms(self) -> float:
-        return (perf_counter_ns() - self._begun_ns) / NS_PER_MS
+        return (perf_counter_ns() - self._begun.process_ns) / NS_PER_MS
 
 
 def _answer(desktop: Desktop) -> tuple[str, GenerationStats | None]:
@@ -119,16 +124,6 @@ def _pixels(image: QImage) -> Iterator[int]:
             yield image.pixel(x, y)
 
 
-def check_window(folder: str, begun_ns: str, environment: Mapping[str, str]) -> int:
-    """Open the window, use it, and leave result and screenshot in `folder`; return the exit code.
-
-    Args:
-        folder: where they go.
-        begun_ns: when this process was started, on the clock that all processes share (`time.perf_counter_ns`).
-        environment: names the home that the window uses.
-    """
-    check = WindowCheck(Path(folder), int(begun_ns))
-    paths = app_paths(environment)
-    first_paint = open_first_paint(paths)
-    check.note_first_paint()
-    return run(first_paint, paths, check.use)
+def check_window(first_paint: FirstPaint, paths: AppPaths, folder: str, begun: Begun) -> int:
+    """Fill the window, use it, and leave result and screenshot in `folder`; return the exit code."""
+    return run(first_paint, paths, WindowCheck(Path(folder), begun).use)
