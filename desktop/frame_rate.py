@@ -9,7 +9,7 @@ from __future__ import annotations
 from runtime.values.model import LoadedModel
 
 FRAME_S = 1 / 60
-SHARED_CORE_S = 1 / 6
+SHARED_CORE_S = 1 / 5
 """A few words at a time: showing them costs about 3 ms, and all of that must not slow such a machine by a percent."""
 
 

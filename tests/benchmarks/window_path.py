@@ -25,9 +25,11 @@ from runtime.client.launch import start_worker_child
 from runtime.client.worker_client import StartChild
 from runtime.config.paths import HOME_VARIABLE, app_paths
 from runtime.config.settings import Settings, write_settings
+from runtime.store.opening import OpenedStore
+from runtime.values.chat import ChatId
 from runtime.values.generation import GenerationStats
+from runtime.values.sampling import GREEDY
 
-QUESTION = "Tell me something long."
 PATIENCE_S = 120.0
 
 
@@ -74,11 +76,12 @@ class WindowPath:
         self.paints_per_second: list[float] = []
         self._loop.run_until_complete(self._until_serving())
 
-    def run(self, tokens: int) -> float:
-        """Return tok/s of one reply in a chat of its own, stopped after `tokens` tokens."""
-        speed = self.answer(QUESTION, tokens).stats.decode_tokens_per_second
-        assert speed is not None
-        return speed
+    def run(self, question: str, tokens: int) -> float:
+        """Return tok/s of one greedy reply in a chat of its own, stopped after `tokens` tokens."""
+        asyncio.set_event_loop(self._loop)
+        self._desktop.states.chat.start_new()
+        self._loop.run_until_complete(self._desktop.states.chat.change(_be_greedy))
+        return speed_of(self.answer(question, tokens, in_new_chat=False).stats, tokens)
 
     def answer(self, question: str, tokens: int, *, in_new_chat: bool = True) -> Answer:
         """Return the figures of one reply, stopped after `tokens` tokens."""
@@ -116,3 +119,14 @@ class WindowPath:
         stats = chat.path[-1].stats
         assert stats is not None
         return Answer(stats, metrics.figures.first_paint_ms)
+
+
+def speed_of(stats: GenerationStats, tokens: int) -> float:
+    """Return tok/s of a reply that is as long as it was to be."""
+    assert stats.generated_tokens >= tokens, "The model ended its text before it was long enough to be measured."
+    assert stats.decode_tokens_per_second is not None
+    return stats.decode_tokens_per_second
+
+
+def _be_greedy(opened: OpenedStore, chat_id: ChatId) -> None:
+    opened.store.chats.set_sampling(chat_id, GREEDY)
