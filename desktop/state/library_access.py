@@ -6,14 +6,13 @@ Nothing is asked for before it is needed: a system may want the user's leave bef
 from __future__ import annotations
 
 import logging
-import sys
 from collections.abc import Callable, Mapping
 from threading import Lock
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from runtime.hub.access import DEFAULT_ENDPOINT, HubAccess, Token, hub_access
-from runtime.values.errors import KeychainError, UserFacingError
+from runtime.values.errors import HubUnreachableError, KeychainError, UserFacingError
 
 if TYPE_CHECKING:
     from runtime.hub.api import HubApi
@@ -38,9 +37,12 @@ class LibraryAccess:
         self._environment = environment
         self._open_keychain = open_keychain
         self._guard = Lock()
+        self._token_guard = Lock()  # held as long as a keychain asks the user
         self._token: Token | None = None
         self._has_looked = False
         self._transports: WeakSet[HubTransport] = WeakSet()
+        self._close_connections: Callable[[], None] | None = None
+        self._is_closing = False
 
     @property
     def endpoint(self) -> str:
@@ -68,35 +70,42 @@ class LibraryAccess:
         """Return a way to ask questions, without the token if it is to be anonymous.
 
         Raises:
-            UserFacingError: as `current`.
+            UserFacingError: as `current`, or the app is being closed.
         """
-        from runtime.hub.api import HubApi  # noqa: PLC0415 - half a second that only a search should cost
+        from runtime.hub.api import (  # noqa: PLC0415 - half a second that only a search should cost
+            HubApi,
+            close_connections,
+        )
 
         access = self.current()
+        with self._guard:
+            self._check_open()
+            self._close_connections = close_connections
         return HubApi(HubAccess(access.endpoint) if is_anonymous else access)
 
     def transport(self) -> HubTransport:
         """Return connections for one thread.
 
         Raises:
-            UserFacingError: as `current`.
+            UserFacingError: as `current`, or the app is being closed.
         """
         from runtime.hub.transport import HubTransport  # noqa: PLC0415 - only downloads need it
 
         transport = HubTransport(self.current())
         with self._guard:
+            self._check_open()
             self._transports.add(transport)
         return transport
 
     def interrupt(self) -> None:
         """Make everything that waits for the Hub fail soon: the app is being closed. Does not block."""
         with self._guard:
-            transports = list(self._transports)
+            self._is_closing = True
+            transports, close_connections = list(self._transports), self._close_connections
         for transport in transports:
             transport.interrupt()
-        api = sys.modules.get("runtime.hub.api")
-        if api is not None:
-            api.close_connections()
+        if close_connections is not None:
+            close_connections()
 
     def keep(self, text: str) -> None:
         """Keep the token that was typed in the keychain, and use it from now on.
@@ -106,7 +115,7 @@ class LibraryAccess:
             KeychainError: the keychain cannot be used; the token then holds until the app is closed.
         """
         token = Token(text)
-        with self._guard:
+        with self._token_guard:
             self._token, self._has_looked = token, True
         self._open_keychain().keep(token)
 
@@ -116,12 +125,16 @@ class LibraryAccess:
         Raises:
             KeychainError: the keychain cannot be used; the token then no longer holds here all the same.
         """
-        with self._guard:
+        with self._token_guard:
             self._token, self._has_looked = None, True
         self._open_keychain().forget()
 
+    def _check_open(self) -> None:
+        if self._is_closing:
+            raise HubUnreachableError("The app is being closed.", "Start First Token again.")
+
     def _kept(self) -> Token | None:
-        with self._guard:
+        with self._token_guard:
             if not self._has_looked:
                 self._has_looked = True
                 try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 
 LET_IN_S = 0.3
 MOST_WAITING = 64
@@ -23,10 +23,8 @@ def full_server() -> Iterator[int]:
     with ExitStack() as held:
         server = held.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
         port: int = server.getsockname()[1]
-        for _ in range(MOST_WAITING):
-            try:
+        with suppress(TimeoutError):
+            for _ in range(MOST_WAITING):
                 held.enter_context(socket.create_connection(("127.0.0.1", port), LET_IN_S))
-            except TimeoutError:
-                yield port
-                return
-        raise AssertionError("the queue never fills up")
+            raise AssertionError("the queue never fills up")
+        yield port
