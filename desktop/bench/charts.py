@@ -195,6 +195,8 @@ def _roof(marks: Sequence[Mark], bandwidth: float, peak: float | None) -> tuple[
     left, right = min(mark.x for mark in marks) / ROOM, max(mark.x for mark in marks) * ROOM
     # Reading a prompt: beyond the slope's middle, where memory could give more than what was computed.
     reading = [mark.y for mark in marks if mark.label.startswith(READING) and mark.x * bandwidth > mark.y]
+    if peak is not None and peak < max(reading, default=0.0):
+        peak = None  # Something read faster: the machine was slower when its limit was measured.
     most = peak if peak is not None else max(reading, default=None)
     slope_end = right if most is None else max(left * ROOM, most / bandwidth)
     memory = Guide(

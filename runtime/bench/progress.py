@@ -9,7 +9,7 @@ from time import monotonic
 import msgspec
 
 from runtime.bench.plan import Step
-from runtime.bench.workload import weight_of
+from runtime.bench.workload import DECODE_WEIGHT, weight_of
 
 
 class Activity(StrEnum):
@@ -32,7 +32,8 @@ class BenchProgress(msgspec.Struct, frozen=True, kw_only=True):
         done_steps: repetitions that are over, failed ones included.
         total_steps: repetitions of the whole run.
         elapsed_s: since the run began.
-        remaining_s: what the rest will take, as far as can be told; None before the first repetition.
+        remaining_s: what the rest will take, scoring included, as far as can be told; None before the first
+            repetition.
     """
 
     activity: Activity
@@ -45,10 +46,17 @@ class BenchProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Clock:
-    """Watches how long repetitions take. What was not seen yet is guessed from its weight."""
+    """Watches how long repetitions take. What was not seen yet is guessed from its weight.
 
-    def __init__(self, steps: Iterable[Step], clock_s: Callable[[], float] = monotonic) -> None:
+    `tokens_to_score` come after all of them; writing them takes as long as writing any.
+    """
+
+    def __init__(
+        self, steps: Iterable[Step], clock_s: Callable[[], float] = monotonic, *, tokens_to_score: int = 0
+    ) -> None:
         self._clock_s = clock_s
+        self._tokens_to_score = tokens_to_score
+        self._scored_tokens, self._scoring_s = 0, 0.0
         self._begun_s = clock_s()
         self._left = dict.fromkeys(steps)
         self._total = len(self._left)
@@ -75,12 +83,21 @@ class Clock:
         """Note that a repetition will not be made."""
         self._left.pop(step, None)
 
+    def note_scored(self, tokens: int, seconds: float, left: int) -> None:
+        """Note that so many more tokens were scored, how long that took, and how many are left in the whole run."""
+        self._scored_tokens += tokens
+        self._scoring_s += seconds
+        self._tokens_to_score = left
+
     def remaining_s(self) -> float | None:
-        """Return what the rest will take; None before the first repetition."""
+        """Return what the rest will take; None before the first repetition or token."""
+        if self._scored_tokens:
+            return self._scoring_s / self._scored_tokens * self._tokens_to_score
         if not self._weight_done:
             return None
         pace = sum(map(sum, self._seconds.values())) / self._weight_done
-        return sum(self._expected_s(step, pace) for step in self._left)
+        scoring_s = pace * DECODE_WEIGHT * self._tokens_to_score
+        return sum(self._expected_s(step, pace) for step in self._left) + scoring_s
 
     def progress(self, activity: Activity, model: str, test: str = "") -> BenchProgress:
         """Return where the run is."""

@@ -77,6 +77,7 @@ class BenchRun:
         self._stop = StopSignal()
         self._roofs = ComputeRoofs(make_client, self.plan.seed, self._stop)
         self._clock = Clock(())
+        self._measuring_since = 0.0
         self._variants: list[Variant] = []
         self._drafts: list[list[RowDraft]] = []
         self._unreadable: set[int] = set()
@@ -97,7 +98,10 @@ class BenchRun:
             await self._identify(environment)
             self._leave_out()
             phases = phases_of(self.plan)
-            self._clock = Clock(step for phase in phases for step in self._open_steps(phase, together=True))
+            self._clock = Clock(
+                (step for phase in phases for step in self._open_steps(phase, together=True)),
+                tokens_to_score=self.plan.quality_tokens * len(self._readable) if self.plan.quality else 0,
+            )
             for phase in phases:
                 await self._run_phase(phase, environment)
             if self.plan.quality is not None:
@@ -134,6 +138,11 @@ class BenchRun:
             if problem is not None:
                 self._unreadable.add(len(self._variants) - 1)
                 self._end(drafts, RowStatus.FAILED, problem)
+
+    @property
+    def _readable(self) -> list[int]:
+        """The variants whose files could be read."""
+        return [index for index in range(len(self._variants)) if index not in self._unreadable]
 
     def _leave_out(self) -> None:
         """Leave out, or refuse, what a model's context has no room for."""
@@ -179,9 +188,10 @@ class BenchRun:
                 continue
             if not together:
                 await self._release_others(step.variant)
-            begun = monotonic()
+            begun = self._measuring_since = monotonic()
             options[step.variant] = await self._run_step(phase, step, options[step.variant], together=together)
-            self._clock.finish(step, monotonic() - begun)
+            # Before the first repetition, models are loaded and the machine's limits measured: once.
+            self._clock.finish(step, monotonic() - (begun if step.repetition else self._measuring_since))
             self._on_row(draft.row())
 
     def _is_out_of_time(self, step: Step, rounds: list[float]) -> bool:
@@ -213,6 +223,7 @@ class BenchRun:
                 if isinstance(step.workload, Prefill):
                     await self._roofs.find(variant, options)
             draft.begin(options, shared_memory=together)
+            self._measuring_since = monotonic()
             tell(Activity.MEASURING, name_of(step.workload))
             await self._measure(phase, step, options)
         except FirstTokenError as error:
@@ -264,10 +275,10 @@ class BenchRun:
     async def _score(self, text: QualityText) -> None:
         """Score every model that can be read, one after the other: what it says does not depend on the moment."""
         scoring = Scoring(text, self.plan.quality_tokens, self._stop)
-        for index, variant in enumerate(self._variants):
-            if index not in self._unreadable:
-                await self._release_others(index)
-                await scoring.score(variant, self._clock, self._on_progress)
+        for place, index in enumerate(self._readable, start=1):
+            await self._release_others(index)
+            variants_left = len(self._readable) - place
+            await scoring.score(self._variants[index], self._clock, self._on_progress, variants_left)
         self._quality = scoring.figures()
         for found in self._quality:
             for draft in self._all_drafts():

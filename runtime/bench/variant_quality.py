@@ -35,8 +35,10 @@ class Scoring:
         self._stop = stop
         self._scored: list[tuple[ModelIdentity, Scored | ErrorReport]] = []
 
-    async def score(self, variant: Variant, clock: Clock, on_progress: Callable[[BenchProgress], None]) -> None:
-        """Score a variant; a failure is kept as its outcome.
+    async def score(
+        self, variant: Variant, clock: Clock, on_progress: Callable[[BenchProgress], None], variants_left: int
+    ) -> None:
+        """Score a variant, after which `variants_left` are to follow; a failure is kept as its outcome.
 
         Raises:
             RunStoppedError: the run was cancelled.
@@ -46,7 +48,12 @@ class Scoring:
         def tell(activity: Activity, test: str) -> None:
             on_progress(clock.progress(activity, name, test))
 
+        last_s = clock.elapsed_s
+
         def tell_tokens(done: int, total: int) -> None:
+            nonlocal last_s
+            clock.note_scored(1, clock.elapsed_s - last_s, total - done + variants_left * total)
+            last_s = clock.elapsed_s
             if done % PROGRESS_STEP_TOKENS == 1 or done == total:
                 tell(Activity.SCORING, f"{done:,} of {total:,} tokens")
 

@@ -87,10 +87,14 @@ async def test_scoring_can_be_cancelled_and_keeps_the_rows(tmp_path: Path) -> No
 
 async def test_a_run_may_be_of_quality_alone(tmp_path: Path) -> None:
     plan = plan_for([gguf(tmp_path, "Q8_0")], [], quality=TEXT, quality_tokens=8)
-    result = await Watched(plan, tmp_path).run()
+    watched = Watched(plan, tmp_path)
+    result = await watched.run()
 
     assert result.rows == ()
     assert len(result.quality) == 1
+    left = [one.remaining_s for one in watched.progress if one.activity is Activity.SCORING]
+    assert left[0]
+    assert left[-1] == 0
 
 
 @pytest.mark.parametrize("tokens", [0, 1, 100_001])
