@@ -183,6 +183,7 @@ def make_states(
         chats=chats,
         chat=chat,
         context=ContextState(chat, engine, settings, tasks),
+        metrics=metrics,
         caches=KvCachesState(engine, chats, chat, storage, tasks, paths.kv_caches),
         crashes=crashes,
         updates=cache(lambda: _make_updates(paths)),

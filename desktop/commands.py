@@ -90,6 +90,7 @@ class WindowCommands(QObject):
         self._model_button.load_requested.connect(lambda name: tasks.start(states.engine.load(name), "load a model"))
         self._model_button.unload_requested.connect(lambda: tasks.start(states.engine.unload(), "unload the model"))
         self._model_button.find_requested.connect(self._open_models)
+        self._model_button.options_requested.connect(self._open_model_options)
         self._model_button.menu_about_to_open.connect(
             lambda: tasks.start(states.installed.refresh(), "look for models")
         )
@@ -122,6 +123,7 @@ class WindowCommands(QObject):
             find_models=self._open_models,
             choose_model=self._model_button.open_menu,
             unload_model=self._model_button.unload_requested.emit,
+            model_options=self._open_model_options,
             benchmark=self._open_benchmark,
             chat_settings=lambda: self._open_dialogs().open_chat_settings(),
             settings=lambda: self._open_dialogs().open_settings(),
@@ -280,6 +282,14 @@ class WindowCommands(QObject):
             measuring = Measuring(states.bench.states, states.engine, lambda: states.chat.busy, states.tasks, self)
             self._benchmark = BenchmarkPanel(self._window.theme, measuring, self._window)
         self._benchmark.present()
+
+    def _open_model_options(self) -> None:
+        self._open_dialogs().open_model_options(self._measure_kv_widths)
+
+    def _measure_kv_widths(self) -> None:
+        """Open the benchmark, set up to find out what a quantized KV cache costs the model in use."""
+        self._open_benchmark()
+        self._start(self._states.bench.states.setup.choose_kv_widths(), "set up a benchmark")
 
     def load_and_chat(self, name: str) -> None:
         """Load the model of that name, or at that path, and go to where messages are written."""

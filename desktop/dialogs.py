@@ -5,6 +5,7 @@ Imported when the first of them is opened: most days none is.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from importlib.metadata import version
 
 from PySide6.QtCore import QObject, Qt
@@ -16,11 +17,13 @@ from desktop.session import States
 from desktop.settings.caches_page import CachesPage
 from desktop.settings.chat_settings import ChatSettingsDialog
 from desktop.settings.general_page import GeneralPage
+from desktop.settings.model_options import ModelOptionsDialog
 from desktop.settings.models_page import ModelsPage
 from desktop.settings.privacy_page import PrivacyPage
 from desktop.settings.settings_dialog import SettingsDialog
 from desktop.settings.update_row import UpdateRow
 from desktop.state.chat_settings_state import ChatSettingsState
+from desktop.state.model_options_state import ModelOptionsState
 from desktop.theme.theme import Theme
 from desktop.updates.update_dialog import UpdateDialog
 from runtime.config.paths import AppPaths
@@ -38,6 +41,9 @@ class Dialogs(QObject):
         self._updates: UpdateDialog | None = None
         self._crashes: CrashDialog | None = None
         self._chat_settings = ChatSettingsState(states.chat, states.storage, self)
+        self._model_options = ModelOptionsState(
+            states.engine, states.settings, states.metrics, lambda: states.bench.states.history, self
+        )
 
     def apply_theme(self, theme: Theme) -> None:
         """Dress what is open."""
@@ -59,6 +65,16 @@ class Dialogs(QObject):
                 self._window,
             )
         self._settings.present()
+
+    def open_model_options(self, measure: Callable[[], None]) -> None:
+        """Show context and KV cache of the model in use; `measure` opens the benchmark of widths of the cache."""
+        states = self._states
+        dialog = ModelOptionsDialog(
+            self._window.theme, self._model_options, states.tasks, lambda: states.chat.busy, self._window
+        )
+        dialog.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        dialog.measure_requested.connect(measure)
+        dialog.present()
 
     def open_chat_settings(self) -> None:
         """Show the system prompt and the sampling of the open chat."""

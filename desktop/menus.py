@@ -41,6 +41,7 @@ class Commands(msgspec.Struct, frozen=True, kw_only=True):
     find_models: Callable[[], None]
     choose_model: Callable[[], None]
     unload_model: Callable[[], None]
+    model_options: Callable[[], None]
     benchmark: Callable[[], None]
     chat_settings: Callable[[], None]
     settings: Callable[[], None]
@@ -144,6 +145,7 @@ def _fill_view(menu: Menu, commands: Commands, window: MainWindow) -> None:
 def _fill_model(menu: Menu, commands: Commands) -> None:
     menu.add(tr("Find models…"), "findModelsAction", commands.find_models, "Ctrl+Shift+O")
     menu.add(tr("Choose model"), "chooseModelAction", commands.choose_model, "Ctrl+L")
+    menu.add(tr("Context and KV cache…"), "modelOptionsAction", commands.model_options)
     menu.add(tr("Unload model"), "unloadModelAction", commands.unload_model)
     menu.add_line()
     menu.add(tr("Benchmark…"), "benchmarkAction", commands.benchmark, "Ctrl+Shift+B")

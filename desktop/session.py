@@ -20,6 +20,7 @@ from desktop.state.engine_state import EngineState
 from desktop.state.installed_state import InstalledState
 from desktop.state.kv_caches_state import KvCachesState
 from desktop.state.library_start import LibraryStart
+from desktop.state.metrics_state import MetricsState
 from desktop.state.preferences import PreferencesState
 from desktop.state.remembered import WindowMemory
 from desktop.state.settings_state import SettingsState
@@ -47,6 +48,7 @@ class States(msgspec.Struct, frozen=True, kw_only=True):
     chats: ChatListState
     chat: ChatState
     context: ContextState
+    metrics: MetricsState
     caches: KvCachesState
     crashes: Callable[[], CrashState]
     updates: Callable[[], UpdateState]

@@ -8,11 +8,11 @@ from PySide6.QtWidgets import QFrame, QGridLayout, QLabel, QScrollArea, QVBoxLay
 
 from desktop.library.plan_card import PlanCard, Term
 from desktop.library.precision_chart import PrecisionChart
-from desktop.library.stop_slider import StopSlider
 from desktop.state.library_fit import FitState
 from desktop.theme.theme import Theme
 from desktop.widgets.caption import Caption
 from desktop.widgets.card import Card
+from desktop.widgets.stop_slider import StopSlider
 from runtime.library.planner import PlannedModel, Precision, plan_inference, plan_training
 from runtime.values.wording import bytes_text, count_text
 

@@ -27,12 +27,14 @@ class ModelButton(QAbstractButton):
     Signals:
         find_requested: the user wants more models than there are here.
         load_requested: the user chose this model (a name or a path).
+        options_requested: the user wants to choose how the model is loaded.
         unload_requested: the user wants the memory back.
         menu_about_to_open: the list of models should be fresh.
     """
 
     find_requested = Signal()
     load_requested = Signal(str)
+    options_requested = Signal()
     unload_requested = Signal()
     menu_about_to_open = Signal()
 
@@ -93,6 +95,9 @@ class ModelButton(QAbstractButton):
         menu.addAction(self.tr("Open model file…"), self._choose_file).setObjectName("openModelFileAction")
         menu.addAction(self.tr("Open model folder…"), self._choose_folder).setObjectName("openModelFolderAction")
         menu.addSeparator()
+        options = menu.addAction(self.tr("Context and KV cache…"), self.options_requested.emit)
+        options.setObjectName("modelOptionsMenuAction")
+        options.setEnabled(isinstance(self._engine.status, Serving | LoadFailed))
         is_loading = isinstance(self._engine.status, Loading)
         label = self.tr("Stop loading") if is_loading else self.tr("Unload model")
         unload = menu.addAction(label, self.unload_requested.emit)

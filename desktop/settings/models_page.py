@@ -11,6 +11,7 @@ import msgspec
 from PySide6.QtCore import QSignalBlocker
 from PySide6.QtWidgets import QComboBox, QPushButton, QSpinBox, QWidget
 
+from desktop.settings.context_end_box import ContextEndBox
 from desktop.settings.folder_list import FolderList
 from desktop.settings.page import Page
 from desktop.settings.path_field import PathField
@@ -28,7 +29,7 @@ DEMO = "demo"
 
 
 class ModelsPage(Page):
-    """Default model, engine, `llama-server`, threads and folders."""
+    """Default model, engine, the end of the context, `llama-server`, threads and folders."""
 
     def __init__(
         self,
@@ -51,6 +52,7 @@ class ModelsPage(Page):
         )
         self._server_problem = Caption(theme, tone=Tone.BAD, parent=self)
         self._threads = QSpinBox(self)
+        self._context_end = ContextEndBox(settings, tasks, self)
         self._folders = FolderList("modelsFolders", self.tr("Folders with models"), self)
         self._note = Caption(theme, self.tr("Changes hold from the next time a model is loaded."), parent=self)
         self._build()
@@ -104,6 +106,7 @@ class ModelsPage(Page):
             ),
             self._engine,
         )
+        self._context_end.add_to(self.add_group(self.tr("Context")))
         server = self.add_group("llama.cpp")
         server.add_row(
             self.tr("Path of llama-server"),

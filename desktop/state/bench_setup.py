@@ -34,6 +34,8 @@ from runtime.values.model import EngineName
 
 FIRST_TESTS = "pp512, tg128"
 FIRST_REPETITIONS = 5
+KV_TESTS = "pp512, tg64@d1024"
+"""What a quantized KV cache changes most: reading a prompt, and writing where there is something in the cache."""
 
 
 class ChosenTests(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,6 +131,14 @@ class BenchSetup(QObject):
         if tests != self.tests:
             self.tests = tests
             self.changed.emit()
+
+    async def choose_kv_widths(self) -> None:
+        """Choose to measure what a quantized KV cache costs the model of the chat, in speed and quality."""
+        await self.refresh()
+        used = await asyncio.to_thread(key_of_chat, self._engine.model_name, self._paths)
+        self.chosen = frozenset([used]) if used else self.chosen
+        self.tests = ChosenTests(preset=None, names=KV_TESTS, quality=True, kv_widths=True)
+        self.changed.emit()
 
     @property
     def chosen_candidates(self) -> tuple[Candidate, ...]:

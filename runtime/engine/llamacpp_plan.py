@@ -15,15 +15,13 @@ from collections.abc import Callable
 from runtime.engine.kv_budget import default_kept_bytes
 from runtime.engine.llamacpp_server import ServerPlan
 from runtime.engine.llamacpp_threads import choose_threads
+from runtime.library.context_choice import automatic_context
 from runtime.library.fit import at_once, choose_context, kept_windows_bytes, kv_cache_bytes, memory_need
 from runtime.library.overhead import Evaluation
 from runtime.library.spec import ModelSpec
 from runtime.metrics.device import DeviceInfo
 from runtime.values.errors import SettingsError
 from runtime.values.model import LoadOptions
-
-LEAST_DEFAULT_CONTEXT_TOKENS = 8192
-DEFAULT_KV_CACHE_BYTES = 1 << 30
 
 BATCH_TOKENS = 128
 """On a CPU this costs nothing against larger batches, and a cancelled prompt stops within one."""
@@ -132,9 +130,8 @@ def _choose_context(
     """Return the context of each request, in tokens, and the bytes that stay free."""
     together = at_once(spec, options.parallel_requests)
     bits = options.kv_cache_bits
-    chosen = choose_context(together, options.context_tokens, available_bytes, bits, evaluation)
     if options.context_tokens is None:
-        token_bytes = kv_cache_bytes(together, LEAST_DEFAULT_CONTEXT_TOKENS, bits) / LEAST_DEFAULT_CONTEXT_TOKENS
-        affordable = int(DEFAULT_KV_CACHE_BYTES / token_bytes) if token_bytes else chosen
-        chosen = min(chosen, max(LEAST_DEFAULT_CONTEXT_TOKENS, affordable))
+        chosen = automatic_context(together, available_bytes, bits, evaluation)
+    else:
+        chosen = choose_context(together, options.context_tokens, available_bytes, bits, evaluation)
     return chosen, max(0, available_bytes - memory_need(together, chosen, bits, evaluation).total_bytes)

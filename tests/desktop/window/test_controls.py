@@ -83,6 +83,7 @@ async def test_every_control_of_the_window_has_both_names(home: Home) -> None:
     [
         ("settingsAction", "settingsDialog"),
         ("chatSettingsAction", "chatSettingsDialog"),
+        ("modelOptionsAction", "modelOptionsDialog"),
         ("aboutAction", "aboutDialog"),
         ("findModelsAction", "modelPicker"),
         ("benchmarkAction", "benchmarkPanel"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QSignalBlocker, Signal
 from PySide6.QtGui import QColor, QFont, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
@@ -66,6 +66,14 @@ class StopSlider(QWidget):
     def choose(self, stop: int) -> None:
         """Go to a stop."""
         self._slider.setValue(stop)
+
+    def show_texts(self, texts: Sequence[str], stop: int) -> None:
+        """Have other stops, and be at one of them; nothing is told."""
+        self._texts = tuple(texts)
+        with QSignalBlocker(self._slider):
+            self._slider.setRange(0, len(self._texts) - 1)
+            self._slider.setValue(stop)
+        self._show()
 
     def _tell(self, stop: int) -> None:
         self._show()
