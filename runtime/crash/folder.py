@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from uuid import uuid4
 
 import msgspec
 
@@ -44,7 +44,7 @@ class CrashFolder:
             OSError: it cannot be written.
         """
         text = self._without_private_data(report_text(crash))
-        name = f"{crash.at.astimezone(UTC):{TIME_FORM}}-{crash.kind}-{uuid4().hex[:8]}.txt"
+        name = f"{crash.at.astimezone(UTC):{TIME_FORM}}-{crash.kind}-{os.urandom(4).hex()}.txt"
         self.folder.mkdir(parents=True, exist_ok=True)
         replace_file(self.folder / name, text.encode("utf-8", "replace")[:MAX_FILE_BYTES])
         for old in sorted(self._files(), reverse=True)[MOST_REPORTS:]:

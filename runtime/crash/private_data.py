@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import platform
 import re
 from pathlib import Path
@@ -60,6 +59,8 @@ def _home() -> Path:
 
 
 def _user() -> str:
+    import getpass  # noqa: PLC0415 - every start of the window imports this module, hardly any needs a name
+
     try:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):  # a user without a name

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator
 from datetime import datetime
 from enum import StrEnum
-from importlib.metadata import version
 
 import msgspec
 
@@ -59,6 +58,8 @@ def shortened(detail: str, most_characters: int = MOST_CHARACTERS) -> str:
 
 
 def _where() -> Iterator[str]:
+    from importlib.metadata import version  # noqa: PLC0415 - every start imports this module, hardly any writes a report
+
     origin = "packaged" if getattr(sys, "frozen", False) else "from source"
     yield f"First Token {version('first-token')}, {origin}, Python {platform.python_version()}"
     yield f"{platform.platform()}, {platform.machine()}"

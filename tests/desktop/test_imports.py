@@ -84,3 +84,23 @@ def test_tls_is_there_for_whoever_asks_for_it(app_home: Path) -> None:
 def test_sources_of_modules_are_not_kept(app_home: Path) -> None:
     kept = "sum('desktop' in name for name in linecache.cache)"
     assert run(f"{OPENED}\nimport linecache\nimport desktop.app\nprint({kept})", app_home) == "0"
+
+
+def test_a_start_that_needs_no_welcome_and_no_update_imports_none(app_home: Path) -> None:
+    unneeded = (
+        "('importlib.metadata', 'desktop.chat.greeting', 'desktop.state.machine_outlook', 'desktop.updates', 'ssl')"
+    )
+    script = f"""{OPENED}
+import_asyncio()
+import asyncio, qasync
+from desktop.after_start import offer_crash_report, look_for_updates
+from desktop.app import Desktop
+loop = qasync.QEventLoop(first_paint.looks.application)
+asyncio.set_event_loop(loop)
+desktop = Desktop(first_paint, loop, paths)
+with loop:
+    loop.run_until_complete(offer_crash_report(desktop))
+    loop.run_until_complete(look_for_updates(desktop))
+print([name for name in {unneeded} if name in sys.modules])
+"""
+    assert run(script, app_home) == "[]"
