@@ -38,6 +38,15 @@ def paint_field(painter: QPainter, option: QStyleOption) -> None:
     _paint_frame(painter, option, _color(option, Role.Base))
 
 
+def paint_tip(painter: QPainter, option: QStyleOption) -> None:
+    """Paint the ground of a tooltip, which is a window of its own and so has square corners."""
+    painter.save()
+    painter.setPen(QPen(_outline(option), 1))
+    painter.setBrush(_color(option, Role.ToolTipBase))
+    painter.drawRect(QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5))
+    painter.restore()
+
+
 def paint_box(painter: QPainter, option: QStyleOption) -> None:
     """Paint a check box."""
     area = QRectF(option.rect).adjusted(0.5, 0.5, -0.5, -0.5)

@@ -32,6 +32,7 @@ from desktop.theme.control_painting import (
     paint_field,
     paint_radio,
     paint_tab,
+    paint_tip,
 )
 from desktop.theme.scroll_bar import THICKNESS_PX, paint_scroll_bar, scroll_bar_rect
 
@@ -69,6 +70,8 @@ class ControlStyle(QProxyStyle):
                 paint_field(painter, option)
             case Primitive.PE_Frame if _has_rounded_frame(widget):
                 paint_field(painter, option)
+            case Primitive.PE_PanelTipLabel:
+                paint_tip(painter, option)
             case Primitive.PE_IndicatorCheckBox:
                 paint_box(painter, option)
             case Primitive.PE_IndicatorRadioButton:

@@ -7,6 +7,7 @@ from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from desktop.theme.theme import Theme
+from desktop.widgets.tool_tip import in_lines
 from desktop.widgets.writing_direction import draw_line
 
 GAP_PX = 12
@@ -52,7 +53,7 @@ class FigureRow(QWidget):
         self._value.setAlignment(Qt.AlignmentFlag.AlignRight)
         self._value.setTextFormat(Qt.TextFormat.PlainText)
         self._value.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
-        self.setToolTip(explanation)
+        self.setToolTip(in_lines(explanation))
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(GAP_PX)
@@ -76,7 +77,7 @@ class FigureRow(QWidget):
         """Show `text`; the whole of it, or `detail`, is in the tooltip too, in case there is no room."""
         if text != self._value.text():
             self._value.setText(text)
-        tool_tip = f"{detail or text}\n\n{self._explanation}".strip()
+        tool_tip = in_lines(f"{detail or text}\n\n{self._explanation}".strip())
         if tool_tip != self.toolTip():
             self.setToolTip(tool_tip)
 

@@ -10,6 +10,7 @@ from PySide6.QtGui import QColor, QHelpEvent, QPainter, QPaintEvent
 from PySide6.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from desktop.theme.theme import Theme
+from desktop.widgets.tool_tip import in_lines
 from desktop.widgets.writing_direction import draw_line, mirrored
 
 TEXT_SCALE = 0.95
@@ -61,7 +62,7 @@ class Waterfall(QWidget):
     def event(self, event: QEvent) -> bool:
         """Explain the row that the pointer rests on."""
         if isinstance(event, QHelpEvent) and event.type() is QEvent.Type.ToolTip:
-            QToolTip.showText(event.globalPos(), self.explanation_at(event.pos().y()), self)
+            QToolTip.showText(event.globalPos(), in_lines(self.explanation_at(event.pos().y())), self)
             return True
         return super().event(event)
 

@@ -71,7 +71,7 @@ class Shown:
         """What it says when someone points at it."""
         row = find(self.panel, QLabel, "rooflineValue").parent()
         assert isinstance(row, QWidget)
-        return row.toolTip()
+        return row.toolTip().replace("\n", " ")
 
     async def reply(self) -> GenerationStats:
         """Have the model answer, and return the figures."""
