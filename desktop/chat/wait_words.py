@@ -143,6 +143,8 @@ def _what_was_missed(stats: GenerationStats, before: Sequence[ChatMessage]) -> t
 def _broken(found: PrefixBreak, before: Sequence[ChatMessage]) -> tuple[str, str]:
     place = len(before) - 1 - found.messages_after
     message = before[place] if found.message_index is not None and 0 <= place < len(before) else None
+    # Of a chat that is sent whole, no fewer messages of the prompt than of the chat precede this one.
+    were_left_out = found.message_index is not None and found.message_index < place
     tokens = tr("Token {number} is “{new}”; kept was “{old}”.").format(
         number=f"{found.token_index + 1:,}", new=visible(found.prompt_text), old=visible(found.kept_text)
     )
@@ -150,7 +152,14 @@ def _broken(found: PrefixBreak, before: Sequence[ChatMessage]) -> tuple[str, str
         where = tr("From “{beginning}” on, everything was read again.").format(beginning=visible(message.text.strip()))
     else:
         where = tr("Everything was read again from there on.")
-    return f"{tokens} {where}", _advice(found, message)
+    return f"{tokens} {where}", _advice_on_left_out() if were_left_out else _advice(found, message)
+
+
+def _advice_on_left_out() -> str:
+    return tr(
+        "The context was full, so the oldest messages were left out, and what is sent begins with another one. That is"
+        " read once; the next messages go on from it until the context is full again."
+    )
 
 
 def _advice(found: PrefixBreak, message: ChatMessage | None) -> str:

@@ -146,3 +146,20 @@ def test_says_why_nothing_was_kept() -> None:
 def test_text_of_tokens_is_shown_on_one_line_whatever_it_is() -> None:
     assert visible("a\n\tb\x1b[31m\u202e") == "a↵⇥b�[31m�"
     assert visible("x" * 5000) == "x" * 40 + "…"
+
+
+def test_says_that_the_oldest_messages_were_left_out() -> None:
+    def begins_with(place: int) -> GenerationStats:
+        """Return the figures of a prompt whose first message is that of the chat's seven."""
+        found = PrefixBreak(
+            token_index=4,
+            kept_text="a",
+            prompt_text="b",
+            message_index=0,
+            messages_after=6 - place,
+            role=Role.USER,
+        )
+        return msgspec.structs.replace(STATS, prefix_break=found)
+
+    assert "the oldest messages were left out" in explained(begins_with(4), length=8).advice
+    assert "left out" not in explained(begins_with(0), length=8).advice
