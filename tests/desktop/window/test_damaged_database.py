@@ -7,6 +7,7 @@ from contextlib import closing
 
 from PySide6.QtCore import Qt
 
+from runtime.store.migrations import LATEST_VERSION
 from tests.desktop.window.opened_window import Home
 from tests.desktop.window.sidebar import Sidebar
 
@@ -69,7 +70,7 @@ async def test_a_database_of_a_newer_version_is_left_alone(home: Home) -> None:
     assert home.database.read_bytes() == before
     assert kept_aside(home) == []
     with closing(sqlite3.connect(home.database)) as connection:
-        connection.execute("PRAGMA user_version = 1")
+        connection.execute(f"PRAGMA user_version = {LATEST_VERSION}")
     async with home.open() as window:
         assert Sidebar(window).titles == ["About bees"]
         assert window.composer.toPlainText() == "half a thought"
