@@ -31,6 +31,7 @@ from runtime.values.generation import StopReason, TextKind
 
 if TYPE_CHECKING:
     from desktop.chat.greeting import Greeting
+    from desktop.chat.wait_dialog import WaitDialog
     from desktop.state.machine_outlook import OutlookState
 
 MARGIN_PX = 16
@@ -67,6 +68,7 @@ class ChatPanel(QWidget):
         self._chat_id: ChatId | None = None
         self._editing: MessageId | None = None
         self._set_aside = ""
+        self._explanation: WaitDialog | None = None
         self._told_draft = ""
         self._shown_status = ""
         self.setObjectName("chatPanel")
@@ -95,6 +97,8 @@ class ChatPanel(QWidget):
     def apply_theme(self, theme: Theme) -> None:
         """Take other colours and fonts."""
         self._theme = theme
+        if self._explanation is not None:
+            self._explanation.apply_theme(theme)
         self.setAutoFillBackground(True)
         palette = self.palette()
         palette.setColor(QPalette.ColorRole.Window, QColor(theme.colors.page))
@@ -348,7 +352,12 @@ class ChatPanel(QWidget):
 
         explanation = wait_explanation(self._chat.path, MessageId(number))
         if explanation is not None:
-            WaitDialog(self._theme, explanation, self).open()
+            dialog = self._explanation = WaitDialog(self._theme, explanation, self)
+            dialog.finished.connect(self._forget_explanation)
+            dialog.open()
+
+    def _forget_explanation(self) -> None:
+        self._explanation = None
 
     def _ask_before_link(self, address: str) -> None:
         """Show where a link leads before anything opens it: its text may name one address and lead to another."""

@@ -143,8 +143,9 @@ def _what_was_missed(stats: GenerationStats, before: Sequence[ChatMessage]) -> t
 def _broken(found: PrefixBreak, before: Sequence[ChatMessage]) -> tuple[str, str]:
     place = len(before) - 1 - found.messages_after
     message = before[place] if found.message_index is not None and 0 <= place < len(before) else None
-    # Of a chat that is sent whole, no fewer messages of the prompt than of the chat precede this one.
-    were_left_out = found.message_index is not None and found.message_index < place
+    # Of a chat that is sent whole, no fewer messages of the prompt than of the chat precede this one; and what is left
+    # out is what follows the system prompt, if there is one.
+    were_left_out = found.message_index is not None and found.message_index < min(place, 2)
     tokens = tr("Token {number} is “{new}”; kept was “{old}”.").format(
         number=f"{found.token_index + 1:,}", new=visible(found.prompt_text), old=visible(found.kept_text)
     )

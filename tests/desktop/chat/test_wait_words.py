@@ -137,6 +137,14 @@ def test_a_reply_with_reasoning_or_versions_is_told_from_others() -> None:
     assert "Another version" in explained(stats, sibling_ids=(MessageId(2), MessageId(8))).advice
 
 
+def test_an_edit_further_down_is_told_from_messages_that_were_left_out() -> None:
+    found = PrefixBreak(
+        token_index=9, kept_text="a", prompt_text="b", message_index=4, messages_after=0, role=Role.USER
+    )
+    stats = msgspec.structs.replace(STATS, prefix_break=found)
+    assert "was edited" in explained(stats, length=20).advice
+
+
 def test_says_why_nothing_was_kept() -> None:
     nothing = msgspec.structs.replace(STATS, cached_tokens=0)
     assert "first message of the chat" in explained(nothing, length=2).advice
