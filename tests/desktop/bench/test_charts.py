@@ -9,6 +9,7 @@ from pytestqt.qtbot import QtBot
 from desktop.bench.chart import BarChart, Chart, NoChart, PointChart
 from desktop.bench.charts import depth_chart, quality_chart, roofline_chart, speed_chart
 from desktop.bench.plot import Plot
+from desktop.bench.words import share_text
 from desktop.theme.colors import DARK, HIGH_CONTRAST, LIGHT, Colors
 from runtime.bench.quality import QualityFigures
 from runtime.bench.record import BenchRow, RowCompute, RowRoofline
@@ -119,10 +120,17 @@ def test_the_flat_part_is_what_the_device_was_measured_to_compute() -> None:
     assert {y for _, y in flat.points} == {4 * flops}
     assert "reached" not in flat.name
     assert "of the" in chart.series[0].marks[1].detail
+    assert share_text(msgspec.structs.replace(made, compute=computed)) == "25 %"
     exceeded = msgspec.structs.replace(computed, peak_flops_per_second=flops / 2, share=None)
     chart = shown(roofline_chart([writing(40), msgspec.structs.replace(made, compute=exceeded)]))
     assert "reached" in chart.guides[1].name
     assert "slower when it was measured" in chart.series[0].marks[1].detail
+    assert share_text(msgspec.structs.replace(made, compute=exceeded)) == "–"
+    # A roof that one prompt keeps under and another breaks through is none.
+    fast = msgspec.structs.replace(reading(80_000), compute=exceeded)
+    kept_under = [writing(40), msgspec.structs.replace(made, compute=computed)]
+    both = [*kept_under, of_model(writing(20), "other"), of_model(fast, "other")]
+    assert "reached" in shown(roofline_chart(both)).guides[1].name
 
 
 def test_without_reading_the_roof_has_no_flat_part() -> None:

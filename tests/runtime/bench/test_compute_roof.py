@@ -10,11 +10,13 @@ import pytest
 
 from runtime.bench.compute_roof import ComputeRoofs
 from runtime.bench.requests import RunStoppedError, StopSignal
+from runtime.bench.workload import Prefill
 from runtime.client.base import ModelToLoad
 from runtime.client.launch import make_supervisor
 from runtime.client.supervisor import Supervisor
 from runtime.values.model import EngineName, LoadOptions
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
+from tests.runtime.bench.running import Watched, plan_for
 
 ONE_THREAD = LoadOptions(threads=1)
 
@@ -70,6 +72,20 @@ async def test_what_cannot_be_measured_is_unknown(tmp_path: Path, monkeypatch: p
     assert await roofs.flops_per_second(no_numbers, ONE_THREAD) is None
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "no-such-folder"))
     assert await roofs.flops_per_second(gguf_model(tmp_path / "good.gguf"), ONE_THREAD) is None
+
+
+async def test_a_roof_that_a_prompt_breaks_through_gives_no_share(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slow_moment(_roofs: ComputeRoofs, _model: ModelToLoad, _options: LoadOptions) -> float:
+        return 1.0
+
+    monkeypatch.setattr(ComputeRoofs, "flops_per_second", slow_moment)
+    watched = Watched(plan_for([gguf_model(tmp_path / "a.gguf")], [Prefill(64)]), tmp_path)
+    (row,) = (await watched.run()).rows
+    assert row.compute is not None
+    assert row.compute.peak_flops_per_second == 1.0
+    assert row.compute.share is None
 
 
 async def test_ends_with_the_run(tmp_path: Path) -> None:
