@@ -217,8 +217,8 @@ class BenchRow(msgspec.Struct, frozen=True, kw_only=True):
         ttft: time to first token, where the workload has one.
         serving: what several requests at once came to.
         roofline: the limit that memory sets; None where unknown.
-        flops_per_second: of prefill, which computation limits: 2 × the weights that take part × mean rate, attention
-            left out and the last layer counted whole, of whose MLP llama.cpp computes one token; None where unknown.
+        flops_per_second: of prefill, which computation limits: 2 × the weights that every token meets × mean rate,
+            attention, and what only the last token meets, left out; None where unknown.
         compute: the same against what the device can compute; None where it is.
         quality: how well the model predicts a text, where that was measured.
         memory: what the model took at the most.

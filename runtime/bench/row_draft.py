@@ -136,8 +136,11 @@ class RowDraft:
         parameters = self._variant.identity.parameters
         if not isinstance(self.workload, Prefill) or reads is None or parameters is None or made.avg_ts is None:
             return None
-        # Of a mixture of experts, and of tables that are only looked up, the part that a token multiplies with.
-        active = parameters * min(1.0, reads.weights_bytes / max(1, self._variant.identity.weights_bytes))
+        met_bytes = reads.prompt_weights_bytes
+        if met_bytes is None:
+            return None
+        # Of experts, of tables and of what only the last token meets, the part that every token multiplies with.
+        active = parameters * min(1.0, met_bytes / max(1, self._variant.identity.weights_bytes))
         return OPERATIONS_PER_WEIGHT * active * made.avg_ts
 
     def _compute(self, flops_per_second: float | None) -> RowCompute | None:

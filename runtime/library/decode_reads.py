@@ -7,6 +7,10 @@ All weights, less
 - experts beyond those that a token uses;
 - parts that text does not pass through (vision, audio) and layers that only predict further tokens.
 
+Reading a prompt multiplies each of its tokens with less: logits are wanted of the last one alone, so neither the matrix
+that computes them nor the MLP of the last layer meets the others. llama.cpp leaves both out, and so does MLX, which
+computes only what somebody asks for.
+
 Where the tables or the experts cannot be told from the rest, the answer is that it is not known.
 """
 
@@ -24,6 +28,7 @@ from runtime.values.memory_reads import DecodeReads, KvReads
 BLOCK = re.compile(r"(?:^|\.)(?:layers|blk|blocks|h)\.(\d{1,5})\.")
 EXPERTS = re.compile(r"(?:^|\.)(?:experts|switch_mlp|switch_glu)\.|_(?:ch)?exps\.|\.ffn_(?:gate|up|down)\.\d+\.")
 ATTENTION = re.compile(r"attn|attention")
+MLP = re.compile(r"\.ffn_(?!norm)|\.(?:mlp|feed_forward|block_sparse_moe|switch_mlp|switch_glu|experts)\.")
 NOT_TEXT = re.compile(r"vision|visual|audio|multi_modal_projector|(?:^|\.)mtp\.|^(?:v|mm)\.")
 PREDICTING = re.compile(r"\.nextn\.")
 LOOKED_UP = frozenset({"wpe", "embed_positions", "position_embd", "embed_tokens_per_layer", "per_layer_token_embd"})
@@ -58,19 +63,43 @@ def decode_reads(spec: ModelSpec, kv_cache_bits: int | None = None) -> DecodeRea
     for layers in spec.kv_layers:
         widths[layers.window_tokens] += kv_token_bytes(spec, layers, kv_cache_bits)
     kv = tuple(KvReads(token_bytes=width, window_tokens=window) for window, width in widths.items())
-    return DecodeReads(weights_bytes=weights_bytes, kv=kv)
+    return DecodeReads(weights_bytes=weights_bytes, kv=kv, prompt_weights_bytes=prompt_weights_bytes(spec))
 
 
 def active_weights_bytes(spec: ModelSpec) -> int | None:
     """Return the bytes of the weights that take part in writing a token; None where the tensors do not tell."""
+    found = _read_and_head(spec)
+    return None if found is None else _bytes_of(spec, found[0])
+
+
+def prompt_weights_bytes(spec: ModelSpec) -> int | None:
+    """Return the bytes of the weights that each token of a prompt is multiplied with; None as above."""
+    found = _read_and_head(spec)
+    if found is None:
+        return None
+    read, head = found
+    last = spec.layers - 1
+    meeting = [one for one in read if one not in head and not (_block(one) == last and MLP.search(one.name))]
+    return _bytes_of(spec, meeting, has_experts=any(_holds_experts(spec, one) for one in meeting))
+
+
+def _read_and_head(spec: ModelSpec) -> tuple[list[TensorInfo], list[TensorInfo]] | None:
+    """Return what is read to write a token, and of that what computes the logits; None where that cannot be told."""
     read = [tensor for tensor in _evaluated(spec) if _part(tensor) not in LOOKED_UP]
     embedding = [tensor for tensor in read if _is_outside_blocks(tensor) and _part(tensor) in TOKEN_EMBEDDINGS]
     if len({_base(tensor) for tensor in embedding}) != 1:
         return None
-    if _has_head(read, embedding):
-        read = [tensor for tensor in read if tensor not in embedding]
+    head = _head(read, embedding)
+    return ([tensor for tensor in read if tensor not in embedding], head) if head else (read, embedding)
+
+
+def _bytes_of(spec: ModelSpec, read: Sequence[TensorInfo], *, has_experts: bool = True) -> int | None:
+    """Return the bytes of `read`, of experts as many as a token uses; None where these cannot be told from the rest.
+
+    `has_experts` says whether a mixture of experts has any of them among `read`.
+    """
     experts = [tensor for tensor in read if _holds_experts(spec, tensor)]
-    if bool(experts) != (spec.experts is not None):
+    if bool(experts) != (spec.experts is not None and has_experts):
         return None
     experts_bytes = sum(tensor.size_bytes for tensor in experts)
     shared_bytes = sum(tensor.size_bytes for tensor in read) - experts_bytes
@@ -89,13 +118,14 @@ def _evaluated(spec: ModelSpec) -> list[TensorInfo]:
     ]
 
 
-def _has_head(tensors: Sequence[TensorInfo], embedding: Sequence[TensorInfo]) -> bool:
-    """Return whether a matrix besides the embedding has a row for every token: then that one computes the logits."""
+def _head(tensors: Sequence[TensorInfo], embedding: Sequence[TensorInfo]) -> list[TensorInfo]:
+    """Return what besides the embedding has a row for every token: if anything has, that computes the logits."""
     rows = {tensor.shape[0] for tensor in embedding if tensor.shape}
-    return any(
-        len(tensor.shape) > 1 and tensor.shape[0] in rows and tensor not in embedding and _is_outside_blocks(tensor)
+    return [
+        tensor
         for tensor in tensors
-    )
+        if len(tensor.shape) > 1 and tensor.shape[0] in rows and tensor not in embedding and _is_outside_blocks(tensor)
+    ]
 
 
 def _holds_experts(spec: ModelSpec, tensor: TensorInfo) -> bool:

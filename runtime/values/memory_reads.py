@@ -24,10 +24,12 @@ class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
         weights_bytes: the weights that take part: without tables that are only looked up, and of experts as many as a
             token uses.
         kv: the KV cache.
+        prompt_weights_bytes: of the weights, what each token of a prompt is multiplied with; None where unknown.
     """
 
     weights_bytes: int
     kv: tuple[KvReads, ...] = ()
+    prompt_weights_bytes: int | None = None
 
 
 class MemoryBandwidth(msgspec.Struct, frozen=True, kw_only=True):

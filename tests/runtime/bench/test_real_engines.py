@@ -56,8 +56,9 @@ async def test_every_test_is_measured_on_a_real_engine(tmp_path: Path, engine: E
     assert rows["pp48"].model.parameters is not None
     assert rows["pp48"].avg_ts is not None
     assert rows["pp48"].flops_per_second is not None
-    # The embedding is looked up, not multiplied with: 32,768 of 152,000 weights and a few more, padding included.
-    assert 0.6 < rows["pp48"].flops_per_second / (2 * rows["pp48"].model.parameters * rows["pp48"].avg_ts) < 0.9
+    # The embedding is looked up, and only the last token meets the head and the MLP of the second layer: of 152,000
+    # weights and a few more 32,768, as many again, and 24,576.
+    assert 0.3 < rows["pp48"].flops_per_second / (2 * rows["pp48"].model.parameters * rows["pp48"].avg_ts) < 0.5
     check_compute(rows)
     check_chats(rows)
     serving = rows["pp24+tg6@c3"]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runtime.config.paths import assets_folder
-from runtime.library.decode_reads import active_weights_bytes, decode_reads
+from runtime.library.decode_reads import active_weights_bytes, decode_reads, prompt_weights_bytes
 from runtime.library.reader import read_spec
 from runtime.library.spec import Experts, ModelSpec
 from runtime.library.tensors import TensorInfo
@@ -69,6 +69,43 @@ def test_a_tied_embedding_is_read_whole(name: str) -> None:
 
     assert not [tensor for tensor in spec.tensors if "lm_head" in tensor.name or tensor.name == "output.weight"]
     assert active_weights_bytes(spec) == spec.weights_bytes
+
+
+@pytest.mark.parametrize("weights", ["F32", "Q8_0"])
+def test_a_prompts_tokens_meet_neither_head_nor_last_mlp_in_a_gguf_file(tmp_path: Path, weights: str) -> None:
+    write_random_gguf(tmp_path / "model.gguf", msgspec.structs.replace(TINY, weights=weights))
+    spec = read_spec(tmp_path / "model.gguf")
+
+    last_mlp = size_of(spec, "blk.1.ffn_gate", "blk.1.ffn_up", "blk.1.ffn_down")
+    left_out = 2 * size_of(spec, "token_embd") + last_mlp  # The head is as large as the embedding.
+    assert prompt_weights_bytes(spec) == spec.weights_bytes - left_out
+
+
+@pytest.mark.parametrize("bits", [None, 4])
+def test_a_prompts_tokens_meet_neither_head_nor_last_mlp_in_an_mlx_directory(tmp_path: Path, bits: int | None) -> None:
+    write_random_mlx(tmp_path / "model", quantized_bits=bits)
+    spec = read_spec(tmp_path / "model")
+
+    left_out = size_of(spec, "embed_tokens") + size_of(spec, "layers.1.mlp.") + size_of(spec, "lm_head")
+    assert prompt_weights_bytes(spec) == spec.weights_bytes - left_out
+
+
+@pytest.mark.parametrize("name", ["mlx-int4", "demo-q8_0.gguf"])
+def test_a_prompts_tokens_do_not_meet_a_tied_embedding(name: str) -> None:
+    spec = read_spec(assets_folder() / "demo-model" / name)
+    met, active = prompt_weights_bytes(spec), active_weights_bytes(spec)
+
+    assert met is not None
+    assert active is not None
+    assert met < active - size_of(spec, "embed_tokens", "token_embd")
+
+
+def test_of_experts_in_the_last_layer_alone_no_prompt_token_meets_any() -> None:
+    experts = ("model.layers.1.mlp.experts.up_proj.weight", (4, 128, HIDDEN), 8_000)
+    spec = made_up(EMBEDDING, NORM, MATRIX, experts, experts=Experts(active=2, total=4))
+
+    assert active_weights_bytes(spec) == 100_000 + 10 + 1_000 + 4_000
+    assert prompt_weights_bytes(spec) == 10 + 1_000
 
 
 @pytest.mark.parametrize("config", [MIXTURE_OF_EXPERTS, LATENT_ATTENTION], ids=["all layers", "some layers"])
