@@ -85,6 +85,10 @@ class Conversations:
         self._slots.start(prompt, slot)
         return Place(slot, origin)
 
+    def tokens_on_disk(self, conversation: str) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of what is on disk of `conversation`; "" is nobody's."""
+        return self._disk.tokens_of(conversation) if self._disk is not None and conversation else ()
+
     def leave(self, slot: int, held: HeldTokens) -> None:
         """Note what a request that has ended has left in its slot."""
         self._slots.end(slot, held)

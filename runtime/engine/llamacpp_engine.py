@@ -210,7 +210,7 @@ class LlamaCppEngine:
 
     def _take_up(self, request: GenerateRequest, model: _Loaded) -> list[GenerationEvent]:
         running = RunningRequest(Generation(request, model.description, self.memory))
-        kept = self._evaluated.of(request.conversation)
+        kept = self._evaluated.of(request.conversation) or model.conversations.tokens_on_disk(request.conversation)
         limit_tokens = model.plan.context_tokens
         events = running.start(model.server.client, model.tokenizer, limit_tokens, model.conversations, kept)
         if not running.generation.ended:

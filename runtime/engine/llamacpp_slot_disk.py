@@ -193,6 +193,12 @@ class SlotDisk:
         """Wait until it is no longer saving, at most `limit_s`."""
         self._turn.wait(limit_s)
 
+    def tokens_of(self, conversation: str) -> tuple[tuple[int, ...], ...]:
+        """Return the tokens of what is on disk of `conversation`."""
+        return tuple(
+            entry.record.tokens for entry in self._reader.entries() if entry.record.conversation == conversation
+        )
+
     def find(self, prompt: Sequence[int], cached_tokens: int) -> KvEntry | None:
         """Return the cache that saves `prompt` most; None if none saves much more than the server's memory does.
 

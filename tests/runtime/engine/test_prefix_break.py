@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import monotonic
 
 import pytest
 from hypothesis import given
@@ -19,10 +20,11 @@ from runtime.engine.base import Engine
 from runtime.engine.evaluated_tokens import EvaluatedTokens
 from runtime.engine.mlx_conversations import CHECKPOINT_DISTANCE_TOKENS
 from runtime.engine.prefix_break import LIMIT_S, Departure, PromptReader, departure_of, find_break
+from runtime.kv_store.folder import KvFolder
 from runtime.values.errors import ChatTemplateError
 from runtime.values.generation import GenerationStats
-from runtime.values.kv_cache import PrefixBreak
-from runtime.values.model import EngineName
+from runtime.values.kv_cache import CacheOrigin, PrefixBreak
+from runtime.values.model import EngineName, KvStoreOptions, LoadOptions
 from runtime.values.prompt import ChatPrompt, Message, Prompt, Role, TextPrompt
 from tests.models.random_architectures import RECURRENT_STATE, SLIDING_WINDOW, Config, write_random_architecture
 from tests.models.random_gguf import GgufRecipe
@@ -144,13 +146,21 @@ def says(tmp_path_factory: pytest.TempPathFactory) -> tuple[int, ...]:
 
 
 @contextmanager
-def model_of(engine: EngineName, folder: Path, template: str, says: tuple[int, ...]) -> Iterator[Engine]:
+def model_of(
+    engine: EngineName, folder: Path, template: str, says: tuple[int, ...], kv_store: KvStoreOptions | None = None
+) -> Iterator[Engine]:
     path = write_model(folder, engine, GgufRecipe(chat_template=template, chain=says))
+    with opened(engine, path, kv_store) as model:
+        yield model
+
+
+@contextmanager
+def opened(engine: EngineName, path: Path, kv_store: KvStoreOptions | None) -> Iterator[Engine]:
     if engine is EngineName.LLAMACPP:
-        with loaded_engine(path) as served:
+        with loaded_engine(path, LoadOptions(kv_store=kv_store)) as served:
             yield served
     else:
-        model = loaded(path)
+        model = loaded(path, kv_store=kv_store)
         yield model
         model.unload()
 
@@ -247,3 +257,25 @@ def test_what_was_forgotten_is_left_by_no_prompt(engine: EngineName, tmp_path: P
         answered(model, chat_of(["What is prefill?"]))
         model.forget_caches(CHAT)
         assert answered(model, chat_of(["And decode?"])).prefix_break is None
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_what_is_on_disk_counts_as_kept_after_a_restart(
+    engine: EngineName, tmp_path: Path, says: tuple[int, ...]
+) -> None:
+    kv_store = KvStoreOptions(folder=str(tmp_path / "kv"), idle_s=0.0, least_tokens=8)
+    texts = [LONG, "What is prefill?", SAYS, "And decode?"]
+    with model_of(engine, tmp_path, CHATML, says, kv_store) as model:
+        answered(model, chat_of(texts, with_system=True))
+        deadline = monotonic() + 30
+        while not KvFolder(tmp_path / "kv").entries():
+            model.step()
+            assert monotonic() < deadline, "nothing was written"
+    (entry,) = KvFolder(tmp_path / "kv").entries()
+    assert entry.record.conversation == CHAT
+    path = tmp_path / ("model.gguf" if engine is EngineName.LLAMACPP else "model")
+    with opened(engine, path, kv_store) as again:
+        edited = answered(again, chat_of([*texts[:3], "And the cache?"], with_system=True))
+    assert edited.prefix_break is not None
+    assert (edited.prefix_break.message_index, edited.prefix_break.role) == (3, Role.USER)
+    assert edited.cache_origin is CacheOrigin.DISK
