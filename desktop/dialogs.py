@@ -60,7 +60,9 @@ class Dialogs(QObject):
                 theme,
                 GeneralPage(theme, states.preferences),
                 ModelsPage(theme, states.settings, states.installed, states.tasks),
-                PrivacyPage(theme, self._paths, UpdateRow(states.settings, states.tasks)),
+                PrivacyPage(
+                    theme, self._paths, UpdateRow(states.settings, states.tasks, has_feed=states.updates().has_feed)
+                ),
                 CachesPage(theme, states.settings, states.caches, states.chats, states.tasks),
                 self._window,
             )

@@ -11,12 +11,14 @@ from desktop.tasks import Tasks
 
 
 class UpdateRow(QCheckBox):
-    """One row of a group."""
+    """One row of a group; where this build has no feed to ask, it says so and offers nothing."""
 
-    def __init__(self, settings: SettingsState, tasks: Tasks, parent: QWidget | None = None) -> None:
+    def __init__(self, settings: SettingsState, tasks: Tasks, parent: QWidget | None = None, *, has_feed: bool) -> None:
         super().__init__(parent)
         self._settings = settings
         self._tasks = tasks
+        self._has_feed = has_feed
+        self.setEnabled(has_feed)
         self.setObjectName("checkForUpdatesBox")
         self.clicked.connect(self._choose)
         settings.changed.connect(self._show)
@@ -26,11 +28,16 @@ class UpdateRow(QCheckBox):
         """Put the row into a group."""
         group.add_row(
             self.tr("Look for a newer version once a day"),
-            self.tr(
-                "The project's signed release feed is asked, and told this app's name and version, nothing else. Off,"
-                " nobody is asked but by Help › Check for updates."
-            ),
+            self._explanation(),
             self,
+        )
+
+    def _explanation(self) -> str:
+        if not self._has_feed:
+            return self.tr("This build has no release feed, so there is nobody to ask.")
+        return self.tr(
+            "The project's signed release feed is asked, and told this app's name and version, nothing else. Off,"
+            " nobody is asked but by Help › Check for updates."
         )
 
     def _choose(self, wanted: bool) -> None:  # noqa: FBT001 - a Qt slot

@@ -82,6 +82,14 @@ class UpdateState(QObject):
         self.installed = installed
         self.status: UpdateStatus = NotAsked()
 
+    @property
+    def has_feed(self) -> bool:
+        """Whether this build has a feed that can be asked. Reads a file of a few bytes."""
+        try:
+            return self.source(self._paths.assets) is not None
+        except UpdateError:
+            return True  # what is wrong is said by `check`
+
     async def check(self) -> None:
         """Look now; what came of it is in `status`."""
         if isinstance(self.status, Asking):

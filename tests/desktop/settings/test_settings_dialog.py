@@ -69,7 +69,7 @@ class Opened:
             theme,
             GeneralPage(theme, state.preferences),
             ModelsPage(theme, self.settings, self.installed, state.tasks),
-            PrivacyPage(theme, paths, UpdateRow(self.settings, state.tasks), self._open_url),
+            PrivacyPage(theme, paths, UpdateRow(self.settings, state.tasks, has_feed=True), self._open_url),
             CachesPage(theme, self.settings, self.caches, state.chats, state.tasks),
         )
 

@@ -95,6 +95,15 @@ async def test_this_build_has_no_feed_and_says_so(home: Home) -> None:
         await window.idle()
 
 
+async def test_without_a_feed_there_is_nothing_to_agree_to(home: Home) -> None:
+    async with home.open_scripted() as window:
+        window.choose("settingsAction")
+        box = window.find(QCheckBox, "checkForUpdatesBox")
+        assert not box.isEnabled()
+        assert "no release feed" in box.toolTip()
+        await window.idle()
+
+
 async def test_a_newer_version_is_shown_with_what_is_new(home: Home, server: FeedServer, browser: list[str]) -> None:
     server.publish(feed_now("1.1.0", "1.2.0"))
     async with opened(home, server) as window:
