@@ -1,205 +1,279 @@
-"""What reusing KV caches on MLX saves, and what keeping them on disk costs. About three minutes, run by hand.
+"""What reusing KV caches saves, and what keeping them on disk costs. Run by hand, one engine at a time.
 
-    python -m tests.benchmarks.kv_reuse [FOLDER]
+    python -m tests.benchmarks.kv_reuse llamacpp [FOLDER]     # about five minutes on two cores
+    python -m tests.benchmarks.kv_reuse mlx [FOLDER]          # about fifteen: MLX's CPU backend reads slowly
 
-Turn 10 against turn 1 with and without reuse; resuming a chat from disk against reading it again; reading, checking and
-loading half a gigabyte; decoding while caches are written against decoding without; and whether compressing pays.
-FOLDER (default: a temporary one) takes the models and caches.
+A random model of 0.33 billion parameters (Q8_0 for llama.cpp, F32 for MLX). Turn 10 against turn 1 with and without
+reuse; resuming a chat of 4,000 tokens from disk, model loaded, against reading it again; checking and restoring for
+each gigabyte; decoding with a store that writes in every pause against decoding without; what a request waits that
+comes while a cache is written; and whether compressing pays. FOLDER (default: a temporary one) takes the models.
 """
 
 from __future__ import annotations
 
-import statistics
+import argparse
 import sys
 import tempfile
+import time
 import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-
-import mlx.core as mx
-import numpy as np
-from mlx_lm.models.cache import KVCache
+from time import perf_counter, perf_counter_ns
+from typing import NamedTuple
 
 from runtime.config.paths import assets_folder
-from runtime.engine.mlx_cache import KvCache
-from runtime.engine.mlx_kv_payload import pack, read_layout, unpack
-from runtime.kv_store.folder import KvFolder
-from runtime.kv_store.payload import Pieces
-from runtime.kv_store.record import KvScope
-from runtime.kv_store.store import KvContent, KvStore
-from runtime.values.model import KvStoreOptions
+from runtime.engine.base import Engine
+from runtime.engine.registry import create_engine
+from runtime.kv_store.checksum import file_checksum
+from runtime.kv_store.folder import KvEntry, KvFolder
+from runtime.values.generation import Finished, GenerateRequest, GenerationStats
+from runtime.values.model import EngineName, KvStoreOptions, LoadOptions
 from runtime.values.prompt import TextPrompt, TokenPrompt
+from runtime.values.sampling import GREEDY
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
-from tests.models.random_gguf import GgufRecipe
-from tests.models.random_mlx import write_random_mlx
-from tests.runtime.engine.mlx_running import Reply, ask, loaded, run
+from tests.benchmarks.large_models import large_model
 
-RECIPE = GgufRecipe(layers=4, hidden=512, feed_forward=1536, heads=8, kv_heads=4, head_dim=64, context_tokens=8192)
-"""13 million parameters: read at a hundred tokens a second by the CPU backend, so that 4,000 tokens take a minute."""
-SCOPE = KvScope(model_key="benchmark", engine="mlx", engine_version="", settings="")
-CHAT_TOKENS = 4000
 NEW_TOKENS = 60
 REPLY_TOKENS = 20
 TURNS = 10
+DECODED_TOKENS = 60
+GB = 1e9
 MB = 1e6
+WAIT_S = 120.0
+DEMO_MODELS = {EngineName.LLAMACPP: "demo-q8_0.gguf", EngineName.MLX: "mlx-int8"}
 
-make_layer: Callable[[], KVCache] = KVCache  # mlx-lm's constructors have no types
+Tokens = tuple[int, ...]
 
 
-def tokens(start: int, count: int) -> tuple[int, ...]:
+class Rounds(NamedTuple):
+    """How often each part is repeated."""
+
+    turns: int
+    resume: int
+    decode: int
+
+
+ROUNDS = {
+    EngineName.LLAMACPP: Rounds(turns=3, resume=3, decode=10),
+    EngineName.MLX: Rounds(turns=1, resume=2, decode=8),
+}
+
+
+class Subject(NamedTuple):
+    """What is measured: a model with its engine, and where caches go."""
+
+    engine: EngineName
+    model: Path
+    kv: Path
+    chat_tokens: int
+
+    def started(self, kv_store: KvStoreOptions | None = None, model: Path | None = None) -> Engine:
+        """Return an engine that has loaded the model."""
+        engine = create_engine(self.engine)
+        engine.load(model or self.model, LoadOptions(kv_store=kv_store), lambda _: None)
+        return engine
+
+    def storing(self) -> KvStoreOptions:
+        """Return how to write as soon as nothing is asked."""
+        return KvStoreOptions(folder=str(self.kv), idle_s=0.0, budget_bytes=8 * 10**9)
+
+
+def tokens(start: int, count: int) -> Tokens:
     """Return a text that no other part of the benchmark begins with."""
     return tuple(5 + (start * 31 + index * 7) % 400 for index in range(count))
 
 
-def turn_times(folder: Path, *, reuse: bool) -> list[float]:
-    """Return TTFT of each turn, in ms."""
-    engine = loaded(folder)
-    history: tuple[int, ...] = ()
-    times = []
-    for turn in range(TURNS):
-        prompt = (*history, *tokens(turn, NEW_TOKENS))
-        request = ask(TokenPrompt(prompt), max_tokens=REPLY_TOKENS, ignore_end_token=True, reuse_cache=reuse)
-        (reply,) = run(engine, request)
-        times.append(reply.stats.ttft_ms or 0.0)
-        history = (*prompt, *reply.token_ids)
-    engine.unload()
-    return times
+def ask(engine: Engine, prompt: Tokens, count: int, *, reuse: bool = True) -> GenerationStats:
+    """Return the figures of a reply of `count` tokens."""
+    return answer(engine, TokenPrompt(prompt), count, reuse=reuse)
 
 
-def ask_stored(folder: Path, kv: Path, prompt: tuple[int, ...]) -> Reply:
-    """Start, ask, and write what was read to disk."""
-    engine = loaded(folder, kv_store=KvStoreOptions(folder=str(kv)))
-    (reply,) = run(engine, ask(TokenPrompt(prompt), max_tokens=2, ignore_end_token=True))
-    if engine.kv_disk is not None:
-        engine.kv_disk.flush(60.0)
-    engine.unload()
-    return reply
-
-
-def compare_resume(folder: Path, kv: Path) -> None:
-    """Print what resuming takes, and what reading again does."""
-    chat = tokens(1, CHAT_TOKENS)
-    cold = ask_stored(folder, kv, chat).stats
-    warm = ask_stored(folder, kv, (*chat, 7)).stats
-    assert cold.ttft_parts is not None
-    assert warm.ttft_parts is not None
-    again, restore = cold.ttft_parts.prefill_ms, warm.ttft_parts.cache_restore_ms
-    sys.stdout.write(
-        f"{CHAT_TOKENS:,} tokens ({warm.cached_tokens:,} cached): prefill {again:,.0f} ms, restore {restore:.1f} ms,"
-        f" {again / restore:,.0f} times faster; TTFT {cold.ttft_ms:,.0f} ms against {warm.ttft_ms:.1f} ms\n"
+def answer(engine: Engine, prompt: TokenPrompt | TextPrompt, count: int, *, reuse: bool = True) -> GenerationStats:
+    """Return the figures of a reply of `count` tokens."""
+    request = GenerateRequest(
+        id=1,
+        prompt=prompt,
+        submitted_ns=perf_counter_ns(),
+        max_tokens=count,
+        sampling=GREEDY,
+        reuse_cache=reuse,
+        ignore_end_token=True,
     )
+    engine.submit(request)
+    while engine.busy():
+        for event in engine.step():
+            if isinstance(event, Finished):
+                return event.stats
+    raise RuntimeError("the reply failed")
 
 
-def half_a_gigabyte() -> KvCache:
-    """Return 4,000 tokens of a Qwen3 of 0.6 billion parameters: 28 layers, 8 heads of 128, 16 bits."""
-    layers = [make_layer() for _ in range(28)]
-    for index, layer in enumerate(layers):
-        update: Callable[[mx.array, mx.array], object] = layer.update_and_fetch
-        half = mx.random.normal((1, 8, CHAT_TOKENS, 128), key=mx.random.key(index)).astype(mx.float16)
-        update(half, half)
-    cache = KvCache(list(layers))
-    cache.evaluate()
-    return cache
+def wait_for_entry(kv: Path) -> KvEntry:
+    """Return the cache on disk as soon as it is there."""
+    deadline_s = time.monotonic() + WAIT_S
+    while not (entries := KvFolder(kv).entries()):
+        if time.monotonic() > deadline_s:
+            raise TimeoutError("nothing was written")
+        time.sleep(0.02)
+    return entries[0]
 
 
-def time_large_cache(kv: Path) -> None:
-    """Print how long half a gigabyte takes to write, check and load."""
-    store = KvStore(KvFolder(kv), SCOPE, 2 * 10**9)
-    payload = pack(half_a_gigabyte().fork(CHAT_TOKENS))
-    content = KvContent(
-        tokens=tokens(2, CHAT_TOKENS),
-        layout=payload.layout,
-        payload=Pieces(payload.nbytes, payload.pieces()),
-        saved_ms=1.0,
-    )
-    began = perf_counter()
-    assert store.write(content)
-    gigabytes = payload.nbytes / 1e9
-    sys.stdout.write(f"write {payload.nbytes / MB:.0f} MB: {(perf_counter() - began) / gigabytes * 1000:.0f} ms/GB\n")
-    (entry,) = store.entries()
+def wait_for_write(kv: Path, *, begun: bool) -> None:
+    """Wait until a cache is being written, or none is."""
+    deadline_s = time.monotonic() + WAIT_S
+    while bool(list(kv.glob("*.new"))) is not begun:
+        if time.monotonic() > deadline_s:
+            raise TimeoutError("writing has not begun" if begun else "writing does not end")
+        time.sleep(0.001)
 
-    def check() -> float:
-        began = perf_counter()
-        assert store.checked(entry)
-        return (perf_counter() - began) / gigabytes * 1000
 
-    def load() -> float:
-        empty = KvCache([make_layer() for _ in range(28)])
-        began = perf_counter()
-        unpack(entry.payload, read_layout(entry.record.layout), empty)
-        return (perf_counter() - began) / gigabytes * 1000
+def compare_turns(subject: Subject, rounds: int) -> None:
+    """Print TTFT of the last turn ÷ that of the first, with reuse and without; the turns take turns."""
+    engines = {True: subject.started(), False: subject.started()}
+    ratios: dict[bool, list[float]] = {True: [], False: []}
+    for chat in range(rounds):
+        times: dict[bool, list[float]] = {True: [], False: []}
+        history: Tokens = ()
+        for turn in range(TURNS):
+            prompt = (*history, *tokens(1000 * chat + 17 * turn, NEW_TOKENS))
+            for reuse in (True, False) if turn % 2 else (False, True):
+                times[reuse].append(ask(engines[reuse], prompt, REPLY_TOKENS, reuse=reuse).ttft_ms or 0.0)
+            # What was said does not matter, as long as both go on from the same words.
+            history = (*prompt, *tokens(7000 + 1000 * chat + turn, REPLY_TOKENS))
+        for reuse, values in times.items():
+            ratios[reuse].append(values[-1] / values[0])
+            sys.stderr.write(f"{'reuse' if reuse else 'without'}: {', '.join(f'{value:.0f}' for value in values)} ms\n")
+    for reuse, values in ratios.items():
+        name = f"TTFT of turn {TURNS} ÷ turn 1, {'with' if reuse else 'without'} reuse"
+        sys.stdout.write(summary(name, values, "") + "\n")
+    for engine in engines.values():
+        engine.unload()
 
-    def touch() -> float:
-        began = perf_counter()
-        np.ones(payload.nbytes // 8)
-        return (perf_counter() - began) / gigabytes * 1000
 
-    samples = measure({"check": check, "load": load, "fill fresh memory": touch}, rounds=5)
+def compare_resume(subject: Subject, rounds: int) -> None:
+    """Print what resuming takes after a restart, and what reading again does."""
+    chat = tokens(1, subject.chat_tokens)
+    engine = subject.started(subject.storing())
+    ask(engine, chat, 2)
+    entry = wait_for_entry(subject.kv)
+    engine.unload()
+    gigabytes = entry.total_bytes / GB
+    sys.stdout.write(f"{len(chat):,} tokens take {entry.total_bytes / MB:.0f} MB on disk\n")
+    restores: list[float] = []
+
+    def resumed() -> float:
+        engine = subject.started(subject.storing())
+        stats = ask(engine, (*chat, 7), 2)
+        engine.unload()
+        if stats.ttft_parts is None or stats.cached_tokens < len(chat) - 1:
+            raise RuntimeError(f"not restored: {stats}")
+        restores.append(stats.ttft_parts.cache_restore_ms / gigabytes)
+        return stats.ttft_ms or 0.0
+
+    def read_again() -> float:
+        engine = subject.started()
+        stats = ask(engine, (*chat, 7), 2)
+        engine.unload()
+        return stats.ttft_ms or 0.0
+
+    def checked() -> float:
+        began_s = perf_counter()
+        file_checksum(entry.payload)
+        return (perf_counter() - began_s) * 1000 / gigabytes
+
+    samples = measure({"read again": read_again, "resumed": resumed}, rounds, warm_up=0)
+    sys.stdout.write(f"TTFT read again ÷ resumed: {paired_ratio(samples['read again'], samples['resumed'])}\n")
     for name, values in samples.items():
-        sys.stdout.write(summary(name, values, "ms/GB") + "\n")
-    store.remove(entry)
+        sys.stdout.write(summary(f"TTFT {name}", values, "ms") + "\n")
+    sys.stdout.write(summary("check and restore (a part of that TTFT)", restores, "ms/GB") + "\n")
+    sys.stdout.write(summary("of it, check", measure({"check": checked}, 5)["check"], "ms/GB") + "\n")
 
 
-def compare_decoding(folder: Path, kv: Path) -> None:
-    """Print decode speed while caches are being written, against without."""
-    engines = {
-        "writing": loaded(folder, kv_store=KvStoreOptions(folder=str(kv), idle_s=0.0)),
-        "plain": loaded(folder),
-    }
-    rounds = iter(range(10**6))
+def compare_decoding(subject: Subject, rounds: int) -> None:
+    """Print decode speed just when a cache was being written, against without a store.
+
+    The other engine's turn comes when there is nothing more to write: it would have to share the machine with that.
+    """
+    engines = {"writing": subject.started(subject.storing()), "plain": subject.started()}
+    prompts = iter(range(10**6))
 
     def speed(name: str) -> float:
-        prompt = TokenPrompt(tokens(1000 + next(rounds), 300))
-        (reply,) = run(engines[name], ask(prompt, max_tokens=100, ignore_end_token=True))
-        return reply.stats.decode_tokens_per_second or 0.0
+        ask(engines[name], tokens(3000 + next(prompts), 300), 2)
+        if name == "writing":
+            wait_for_write(subject.kv, begun=True)
+        stats = ask(engines[name], tokens(6000 + next(prompts), 100), DECODED_TOKENS)
+        if name == "writing":
+            wait_for_write(subject.kv, begun=True)
+            wait_for_write(subject.kv, begun=False)
+        return stats.decode_tokens_per_second or 0.0
 
-    samples = measure({name: partial(speed, name) for name in engines}, rounds=8)
+    samples = measure({name: partial(speed, name) for name in engines}, rounds)
     ratio = paired_ratio(samples["writing"], samples["plain"])
     sys.stdout.write(f"decode with background writing ÷ without: {ratio}\n")
     for engine in engines.values():
         engine.unload()
 
 
-def compress(kv: Path) -> None:
+def time_interruptions(subject: Subject, rounds: int) -> None:
+    """Print what a request waits that comes just when such a cache is being written."""
+    waits = []
+    for index in range(rounds):
+        clear(subject)
+        engine = subject.started(subject.storing())
+        ask(engine, tokens(1, subject.chat_tokens), 2)
+        wait_for_write(subject.kv, begun=True)
+        stats = ask(engine, tokens(5000 + index, 20), 2)
+        waits.append(stats.ttft_parts.queue_ms if stats.ttft_parts is not None else 0.0)
+        engine.unload()
+    sys.stdout.write(summary("a request that comes while such a cache is written waits", waits, "ms") + "\n")
+
+
+def compress(subject: Subject) -> None:
     """Print what zlib makes of the demo model's cache of real text, as it is and with equal bytes side by side."""
     text = (assets_folder().parent / "README.md").read_text(encoding="utf-8")[:4000]
-    engine = loaded(assets_folder() / "demo-model" / "mlx-int8", kv_store=KvStoreOptions(folder=str(kv)))
-    run(engine, ask(TextPrompt(text), max_tokens=2))
-    if engine.kv_disk is not None:
-        engine.kv_disk.flush(60.0)
+    clear(subject)
+    engine = subject.started(subject.storing(), assets_folder() / "demo-model" / DEMO_MODELS[subject.engine])
+    answer(engine, TextPrompt(text), 2)
+    content = wait_for_entry(subject.kv).payload.read_bytes()
     engine.unload()
-    for entry in KvFolder(kv).entries():
-        if entry.record.scope.model_name == "mlx-int8":
-            content = entry.payload.read_bytes()
-            width = 2
-            body = content[: len(content) // width * width]
-            planes = b"".join(body[plane::width] for plane in range(width))
-            for name, data in (("as it is", content), ("by byte planes", planes)):
-                began = perf_counter()
-                packed = len(zlib.compress(data, 1))
-                seconds = perf_counter() - began
-                speed = len(data) / MB / seconds
-                sys.stdout.write(f"zlib, {name}: {packed / len(data):.3f} of the size, {speed:.0f} MB/s\n")
+    body = content[: len(content) // 2 * 2]
+    planes = body[::2] + body[1::2]
+    for name, data in (("as it is", content), ("by byte planes", planes)):
+        began_s = perf_counter()
+        packed = len(zlib.compress(data, 1))
+        speed = len(data) / MB / (perf_counter() - began_s)
+        sys.stdout.write(f"zlib, {name}: {packed / len(data):.3f} of the size, {speed:.0f} MB/s\n")
+
+
+def clear(subject: Subject) -> None:
+    """Remove every cache from disk."""
+    KvFolder(subject.kv).clear()
 
 
 def main() -> None:
     """Run everything."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("engine", type=EngineName, choices=list(ROUNDS))
+    parser.add_argument("folder", type=Path, nargs="?")
+    parser.add_argument("--chat-tokens", type=int, default=4000, help="of the chat that is resumed, at most 4,080")
+    parser.add_argument("--only", choices=("turns", "resume", "decode", "interrupt", "compress"))
+    options = parser.parse_args()
+    rounds = ROUNDS[options.engine]
     with tempfile.TemporaryDirectory() as scratch:
-        place = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
-        folder, kv = place / "random-13m", Path(scratch) / "kv"
-        if not folder.exists():
-            write_random_mlx(folder, RECIPE)
+        model = large_model(options.engine, options.folder or Path(scratch))
+        subject = Subject(options.engine, model, Path(scratch) / "kv", options.chat_tokens)
+        parts: dict[str, Callable[[], None]] = {
+            "turns": partial(compare_turns, subject, rounds.turns),
+            "resume": partial(compare_resume, subject, rounds.resume),
+            "decode": partial(compare_decoding, subject, rounds.decode),
+            "interrupt": partial(time_interruptions, subject, rounds.resume),
+            "compress": partial(compress, subject),
+        }
         sys.stdout.write(machine() + "\n")
-        time_large_cache(kv)
-        compress(kv)
-        compare_decoding(folder, kv)
-        with_reuse, without = turn_times(folder, reuse=True), turn_times(folder, reuse=False)
-        for name, times in (("reuse", with_reuse), ("without", without)):
-            ratio = times[-1] / statistics.median(times[:1])
-            sys.stdout.write(f"{name}: turn 1 {times[0]:.0f} ms, turn {TURNS} {times[-1]:.0f} ms, ratio {ratio:.2f}\n")
-        compare_resume(folder, kv)
+        for name, part in parts.items():
+            if options.only in (None, name):
+                part()
+                sys.stdout.flush()
 
 
 if __name__ == "__main__":

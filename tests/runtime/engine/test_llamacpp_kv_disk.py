@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
-import signal
 import subprocess
 import sys
 import time
@@ -22,6 +20,7 @@ from runtime.values.generation import Cancelled
 from runtime.values.kv_cache import CacheOrigin
 from runtime.values.prompt import TokenPrompt
 from tests.models.random_gguf import GgufRecipe, write_random_gguf
+from tests.runtime.engine.limited_files import limited_files
 from tests.runtime.engine.llamacpp_kept import PROMPT, Said, say, say_once, started, stored
 from tests.runtime.engine.llamacpp_session import ask, drain, end_of
 from tests.runtime.engine.native_program import stand_in_program, stand_ins_below
@@ -280,27 +279,16 @@ def test_sliding_windows_come_back_to_where_the_last_prompt_ended(tmp_path: Path
         assert resumed.stats.cache_origin is CacheOrigin.DISK
 
 
-def write_with_a_full_disk(engine: LlamaCppEngine, limit_bytes: int) -> None:
-    """Have what waits written while no file may be larger than `limit_bytes`."""
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit_bytes, before[1]))
-    try:
-        engine.unload()
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
-        signal.signal(signal.SIGXFSZ, handler)
-
-
 @POSIX_ONLY
 def test_a_full_disk_costs_what_is_written_and_nothing_else(tmp_path: Path, model: Path) -> None:
     said = say_once(model, tmp_path, *PROMPT)
-    before = the_entry(tmp_path).path
+    before = the_entry(tmp_path)
     with started(model, tmp_path) as engine:
         longer = (*PROMPT, *said.token_ids, *range(100, 400))
         right = say(engine, *longer)
-        write_with_a_full_disk(engine, 60_000)
-    assert the_entry(tmp_path).path == before
+        with limited_files(before.total_bytes + 10_000):
+            engine.unload()
+    assert the_entry(tmp_path).path == before.path
     again = say_once(model, tmp_path, *longer)
     assert again.stats.cached_tokens == len(PROMPT) + 4
     assert again.token_ids == right.token_ids
@@ -329,6 +317,7 @@ def test_clocks_that_jump_change_nothing(tmp_path: Path, model: Path) -> None:
 KILLED = """
 import sys
 from pathlib import Path
+from tests.runtime.engine.limited_files import limited_files
 from tests.runtime.engine.llamacpp_kept import say, started, stored
 model, kv = map(Path, sys.argv[1:3])
 with started(model, kv, kv_store=stored(kv, idle_s=0.0, budget_bytes=3_000_000)) as engine:

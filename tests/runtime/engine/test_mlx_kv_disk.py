@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,12 +21,14 @@ from runtime.engine.mlx_evaluation import evaluate_chunk
 from runtime.engine.mlx_kv_payload import pack, read_layout, unpack
 from runtime.engine.mlx_loading import load_mlx_model
 from runtime.kv_store.folder import KvFolder
+from runtime.kv_store.record import FORM, encode
 from runtime.library.reader import read_spec
 from runtime.values.generation import GenerateRequest
 from runtime.values.model import KvStoreOptions
 from runtime.values.prompt import TokenPrompt
 from tests.models.random_architectures import RECURRENT_STATE, SLIDING_WINDOW, Config, write_random_architecture
 from tests.models.random_mlx import write_random_mlx
+from tests.runtime.engine.limited_files import limited_files
 from tests.runtime.engine.mlx_running import Reply, ask, loaded, run
 
 PROMPT = tuple(5 + index * 7 % 400 for index in range(100))
@@ -163,15 +168,80 @@ def test_short_chats_and_what_is_there_already_are_not_written(tmp_path: Path, p
     assert [entry.path for entry in KvFolder(tmp_path).entries()] == [before]
 
 
-def test_a_damaged_file_costs_time_only(tmp_path: Path, plain_folder: Path) -> None:
+def truncated(content: bytes) -> bytes:
+    return content[:-1000]
+
+
+def bit_flipped(content: bytes) -> bytes:
+    return content[:-1000] + bytes([content[-1000] ^ 4]) + content[-999:]
+
+
+@pytest.mark.parametrize("damage", [truncated, bit_flipped])
+def test_a_damaged_file_costs_time_only(tmp_path: Path, plain_folder: Path, damage: Callable[[bytes], bytes]) -> None:
     right = chat_once(plain_folder, tmp_path, *PROMPT)
     (entry,) = KvFolder(tmp_path).entries()
-    content = bytearray(entry.payload.read_bytes())
-    content[-1000] ^= 4
-    entry.payload.write_bytes(content)
+    entry.payload.write_bytes(damage(entry.payload.read_bytes()))
     reply = chat_once(plain_folder, tmp_path, *PROMPT)
     assert reply.stats.cached_tokens == 0
     assert reply.token_ids == right.token_ids
+
+
+def test_files_that_changed_places_are_not_used(tmp_path: Path, plain_folder: Path) -> None:
+    for prompt in (PROMPT, PROMPT[::-1]):
+        chat_once(plain_folder, tmp_path, *prompt)
+    one, two = (entry.payload for entry in KvFolder(tmp_path).entries())
+    contents = one.read_bytes(), two.read_bytes()
+    one.write_bytes(contents[1])
+    two.write_bytes(contents[0])
+    engine = started(plain_folder, tmp_path)
+    for prompt in (PROMPT, PROMPT[::-1]):
+        assert one_cached(engine, *prompt) == 0
+    engine.unload()
+
+
+def one_cached(engine: MlxEngine, *prompt: int) -> int:
+    return one(engine, *prompt).stats.cached_tokens
+
+
+def test_what_another_version_wrote_is_not_used(tmp_path: Path, plain_folder: Path) -> None:
+    chat_once(plain_folder, tmp_path, *PROMPT)
+    (entry,) = KvFolder(tmp_path).entries()
+    entry.path.write_bytes(encode(msgspec.structs.replace(entry.record, form=FORM + 1)))
+    assert chat_once(plain_folder, tmp_path, *PROMPT).stats.cached_tokens == 0
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="limits of POSIX")
+def test_a_full_disk_costs_what_is_written_and_nothing_else(tmp_path: Path, plain_folder: Path) -> None:
+    said = chat_once(plain_folder, tmp_path, *PROMPT).token_ids
+    (before,) = KvFolder(tmp_path).entries()
+    engine = started(plain_folder, tmp_path)
+    longer = (*PROMPT, *said, *range(100, 400))
+    right = one(engine, *longer).token_ids
+    with limited_files(before.total_bytes + 10_000):
+        end(engine)
+    assert [entry.path for entry in KvFolder(tmp_path).entries()] == [before.path]
+    again = chat_once(plain_folder, tmp_path, *longer)
+    assert again.stats.cached_tokens == len(before.record.tokens)
+    assert again.token_ids == right
+
+
+def test_two_engines_share_a_folder(tmp_path: Path, plain_folder: Path) -> None:
+    first, second = started(plain_folder, tmp_path), started(plain_folder, tmp_path)
+    said = one(first, *PROMPT).token_ids
+    one(second, *PROMPT[::-1])
+    end(first)
+    # What another instance has written since is found without a restart.
+    assert one_cached(second, *PROMPT, *said, 7) == len(PROMPT) + len(said)
+    end(second)
+    assert len(KvFolder(tmp_path).entries()) == 2
+
+
+def test_clocks_that_jump_change_nothing(tmp_path: Path, plain_folder: Path) -> None:
+    chat_once(plain_folder, tmp_path, *PROMPT)
+    for jump_s in (10**9, -(10**9)):
+        for file in (*tmp_path.iterdir(), tmp_path):
+            os.utime(file, (time.time() + jump_s, time.time() + jump_s))
+        assert chat_once(plain_folder, tmp_path, *PROMPT).stats.cached_tokens == len(PROMPT) - 1
 
 
 @pytest.mark.parametrize("change", ["model", "settings"])

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 
 from runtime.engine.mlx_engine import MlxEngine
 from runtime.values.generation import Cancelled
+from runtime.values.model import KvStoreOptions
 from runtime.values.prompt import TokenPrompt
 from tests.models.random_architectures import RECURRENT_STATE, SLIDING_WINDOW, Config, write_random_architecture
 from tests.models.random_mlx import write_random_mlx
@@ -18,6 +20,8 @@ from tests.runtime.engine.mlx_running import Reply, ask, loaded, replies, run
 
 END = 0
 REPLY_TOKENS = 5
+LONG_IDLE_S = 3600.0
+"""So long that nothing is written but when the engine is unloaded."""
 BUDGETS = (0, 200_000, 10**8)
 """One conversation, some of them, all of them."""
 
@@ -25,7 +29,11 @@ Chat = tuple[int, ...]
 Step = tuple[str, int, list[int]]
 MESSAGE = st.lists(st.integers(5, 400), min_size=1, max_size=40)
 STEPS: st.SearchStrategy[list[Step]] = st.lists(
-    st.tuples(st.sampled_from(["next turn", "edit", "regenerate", "branch", "stop"]), st.integers(0, 10**6), MESSAGE),
+    st.tuples(
+        st.sampled_from(["next turn", "edit", "regenerate", "branch", "stop", "restart"]),
+        st.integers(0, 10**6),
+        MESSAGE,
+    ),
     min_size=2,
     max_size=7,
 )
@@ -34,8 +42,9 @@ STEPS: st.SearchStrategy[list[Step]] = st.lists(
 class Chats:
     """Chats with a warm engine: each that ever was, as the tokens of its prompt and its reply."""
 
-    def __init__(self, engine: MlxEngine) -> None:
-        self._engine = engine
+    def __init__(self, start: Callable[[], MlxEngine]) -> None:
+        self._start = start
+        self._engine = start()
         self.branches: list[Chat] = [()]
         self.answered: list[tuple[Chat, Chat]] = []
 
@@ -51,8 +60,17 @@ class Chats:
                 self._ask(self.answered[-1][0])
             case "branch":
                 self._ask((*self.branches[draw % len(self.branches)], *message, END))
+            case "restart":
+                self.end()
+                self._engine = self._start()
             case _:
                 self._stop((*chat, *message, END), after=draw % 6)
+
+    def end(self) -> None:
+        """End the engine, however slow the disk is."""
+        if self._engine.kv_disk is not None:
+            self._engine.kv_disk.flush(limit_s=60)
+        self._engine.unload()
 
     def _ask(self, prompt: Chat) -> None:
         (reply,) = run(self._engine, ask(TokenPrompt(prompt), max_tokens=REPLY_TOKENS, ignore_end_token=True))
@@ -94,12 +112,14 @@ def cold(folder: Path) -> Iterator[MlxEngine]:
 
 @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=STEPS, budget=st.sampled_from(BUDGETS))
-def test_says_the_same_as_from_scratch(folder: Path, cold: MlxEngine, steps: list[Step], budget: int) -> None:
-    warm = loaded(folder, prefill_chunk_tokens=64, kv_budget_bytes=budget)
-    chats = Chats(warm)
+def test_says_the_same_as_from_scratch(
+    tmp_path_factory: pytest.TempPathFactory, folder: Path, cold: MlxEngine, steps: list[Step], budget: int
+) -> None:
+    kv_store = KvStoreOptions(folder=str(tmp_path_factory.mktemp("kv")), idle_s=LONG_IDLE_S, least_tokens=8)
+    chats = Chats(partial(loaded, folder, prefill_chunk_tokens=64, kv_budget_bytes=budget, kv_store=kv_store))
     for step in steps:
         chats.take(*step)
-    warm.unload()
+    chats.end()
     for prompt, said in chats.answered:
         request = ask(TokenPrompt(prompt), max_tokens=REPLY_TOKENS, ignore_end_token=True, reuse_cache=False)
         (reply,) = run(cold, request)
