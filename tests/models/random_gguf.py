@@ -1,4 +1,4 @@
-"""GGUF files of any size with random weights (Qwen3, its mixture of experts, Gemma 3), and broken ones.
+"""GGUF files of any size with random weights (Qwen3, its mixture of experts, Gemma 3, LFM2), and broken ones.
 
 A random model speaks nonsense, but at the speed, with the memory and through the code of a real one. A `chain` makes
 the text predictable instead: every token has one successor, so a test knows what greedy decoding must give.
@@ -29,6 +29,7 @@ FILE_TYPES = {
     "Q4_0": gguf.LlamaFileType.MOSTLY_Q4_0,
 }
 CHAIN_SCALE = 0.5
+STATE_TOKENS = 3
 
 
 class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +43,8 @@ class GgufRecipe(msgspec.Struct, frozen=True, kw_only=True):
         with_tokenizer: False leaves every tokenizer key out.
         stands_twice: a token that stands at the two last places of the vocabulary.
         begins_with_token: whether the tokenizer puts <|endoftext|> in front of every text.
-        architecture: name in the header; the tensors are those of "qwen3", "qwen3moe" or "gemma3", else Qwen3's.
+        architecture: name in the header; the tensors are those of "qwen3", "qwen3moe", "gemma3" and "lfm2", or Qwen3's.
+            In LFM2 every other layer, from the first one on, has a recurrent state instead of attention.
         experts: experts in each layer, of a mixture of them, each `feed_forward` wide.
         active_experts: of them, how many a token uses.
         window_tokens: width of sliding-window attention, for architectures that have it.
@@ -89,6 +91,9 @@ ENDLESS = GgufRecipe(
     endless=True,
 )
 """26 million parameters that greedily write until the context is full, which takes many seconds."""
+SLIDING_WINDOW = GgufRecipe(architecture="gemma3", window_tokens=64, layers=6)
+HYBRID = GgufRecipe(architecture="lfm2", layers=4, heads=2, kv_heads=1)
+"""Its heads are as wide together as the residual stream, as LFM2 wants it."""
 HALF_BILLION = GgufRecipe(
     weights="F16", layers=28, hidden=1024, feed_forward=3072, heads=16, kv_heads=8, head_dim=128, context_tokens=32768
 )
@@ -146,7 +151,12 @@ def _add_header(writer: gguf.GGUFWriter, recipe: GgufRecipe, vocabulary_size: in
     writer.add_embedding_length(recipe.hidden)
     writer.add_feed_forward_length(recipe.feed_forward)
     writer.add_head_count(recipe.heads)
-    writer.add_head_count_kv(recipe.kv_heads)
+    is_hybrid = recipe.architecture == "lfm2"
+    writer.add_head_count_kv(
+        [recipe.kv_heads * (layer % 2) for layer in range(recipe.layers)] if is_hybrid else recipe.kv_heads
+    )
+    if is_hybrid:
+        writer.add_shortconv_l_cache(STATE_TOKENS)
     writer.add_key_length(recipe.head_dim)
     writer.add_value_length(recipe.head_dim)
     writer.add_layer_norm_rms_eps(1e-6)
@@ -213,9 +223,10 @@ def _tensors(recipe: GgufRecipe, vocabulary: _Vocabulary) -> Iterator[tuple[str,
         _give_strangers_one_embedding(embedding, recipe.chain)
     yield "token_embd.weight", embedding
     for layer in range(recipe.layers):
-        for name, matrix in (*_attention(recipe, draw), *_feed_forward(recipe, draw)):
+        mixer = _short_convolution if recipe.architecture == "lfm2" and layer % 2 == 0 else _attention
+        for name, matrix in (*mixer(recipe, draw), *_feed_forward(recipe, draw)):
             yield f"blk.{layer}.{name}.weight", matrix
-    yield "output_norm.weight", np.ones(hidden, np.float32)
+    yield f"{'token_embd_norm' if recipe.architecture == 'lfm2' else 'output_norm'}.weight", np.ones(hidden, np.float32)
     if recipe.architecture == "gemma3":
         return  # The embedding computes the logits.
     if recipe.chain:
@@ -243,6 +254,15 @@ def _attention(recipe: GgufRecipe, draw: _Draw) -> Iterator[tuple[str, Matrix]]:
     yield "attn_k", draw.matrix(kv_inner, hidden)
     yield "attn_v", draw.matrix(kv_inner, hidden)
     yield "attn_output", draw.matrix(hidden, inner, _residual(recipe))
+
+
+def _short_convolution(recipe: GgufRecipe, draw: _Draw) -> Iterator[tuple[str, Matrix]]:
+    """What LFM2 has instead of attention: it keeps the last few inputs of a convolution, and so a state."""
+    for name in ("attn_norm", "ffn_norm"):
+        yield name, np.ones(recipe.hidden, np.float32)
+    yield "shortconv.in_proj", draw.matrix(3 * recipe.hidden, recipe.hidden)
+    yield "shortconv.conv", draw.matrix(recipe.hidden, STATE_TOKENS)
+    yield "shortconv.out_proj", draw.matrix(recipe.hidden, recipe.hidden)
 
 
 def _feed_forward(recipe: GgufRecipe, draw: _Draw) -> Iterator[tuple[str, Matrix]]:

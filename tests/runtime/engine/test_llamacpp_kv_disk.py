@@ -19,7 +19,7 @@ from runtime.kv_store.record import FORM, encode
 from runtime.values.generation import Cancelled
 from runtime.values.kv_cache import CacheOrigin
 from runtime.values.prompt import TokenPrompt
-from tests.models.random_gguf import GgufRecipe, write_random_gguf
+from tests.models.random_gguf import HYBRID, SLIDING_WINDOW, GgufRecipe, write_random_gguf
 from tests.runtime.engine.limited_files import limited_files
 from tests.runtime.engine.llamacpp_kept import PROMPT, Said, say, say_once, started, stored
 from tests.runtime.engine.llamacpp_session import ask, drain, end_of
@@ -263,20 +263,22 @@ def test_quantized_caches_come_back_exactly(
     assert resumed.token_ids == warm.token_ids
 
 
-@pytest.fixture(scope="module")
-def sliding(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("models") / "sliding.gguf"
-    write_random_gguf(path, GgufRecipe(architecture="gemma3", window_tokens=64, layers=6, context_tokens=1024))
-    return path
-
-
-def test_sliding_windows_come_back_to_where_the_last_prompt_ended(tmp_path: Path, sliding: Path) -> None:
+@pytest.mark.parametrize("recipe", [SLIDING_WINDOW, HYBRID], ids=["window", "state"])
+def test_what_cannot_be_cut_comes_back_to_where_the_last_prompt_ended(tmp_path: Path, recipe: GgufRecipe) -> None:
+    model, kv = tmp_path / "model.gguf", tmp_path / "kv"
+    write_random_gguf(model, recipe)
     prompt = tuple(5 + index * 7 % 400 for index in range(300))
-    said = say_once(sliding, tmp_path, *prompt)
-    for following in ((), (*said.token_ids, 7, 8, 9)):
-        resumed = say_once(sliding, tmp_path, *prompt, *following)
+    said = say_once(model, kv, *prompt)
+    next_turn = (*prompt, *said.token_ids, 7, 8, 9)
+    for asked in (next_turn, prompt):
+        with started(model, None) as engine:
+            say(engine, *prompt)
+            warm = say(engine, *asked)
+        resumed = say_once(model, kv, *asked)
         assert resumed.stats.cached_tokens >= len(prompt) - 6
         assert resumed.stats.cache_origin is CacheOrigin.DISK
+        for one, other in zip(resumed.choices, warm.choices, strict=True):
+            assert one.chosen.logprob == pytest.approx(other.chosen.logprob, abs=COLD_TOLERANCE)
 
 
 @POSIX_ONLY
