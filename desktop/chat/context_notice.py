@@ -78,9 +78,11 @@ class ContextNotice(QWidget):
         )
 
     def _words(self, outlook: ContextOutlook, *, drops_oldest: bool) -> str:
-        used = self.tr("The context is nearly full: {used} of {limit} tokens.").format(
-            used=f"{outlook.used_tokens or 0:,}", limit=f"{outlook.limit_tokens:,}"
-        )
+        used = (
+            self.tr("Your message does not fit beside this chat, which takes {used} of {limit} tokens.")
+            if outlook.is_for_draft
+            else self.tr("The context is nearly full: {used} of {limit} tokens.")
+        ).format(used=f"{outlook.used_tokens or 0:,}", limit=f"{outlook.limit_tokens:,}")
         following = outlook.left_out_next - outlook.left_out
         if drops_oldest and following > 0:
             then = self.tr("With your next message, the {count} oldest are not sent to the model any more.").format(

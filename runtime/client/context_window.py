@@ -35,7 +35,8 @@ class ContextOutlook(msgspec.Struct, frozen=True, kw_only=True):
         used_tokens: what of the conversation is still sent, the system prompt included; None while the context is not
             nearly full.
         limit_tokens: length of the context.
-        is_nearly_full: whether the next question, however short, leaves less than the reserve for a reply.
+        is_nearly_full: whether the next question leaves less than the reserve for a reply.
+        is_for_draft: whether it does only because of what is written of it: a shorter one would fit.
         left_out: how many messages, the oldest, are left out of what has been sent.
         left_out_next: how many are left out of the next prompt.
     """
@@ -43,6 +44,7 @@ class ContextOutlook(msgspec.Struct, frozen=True, kw_only=True):
     used_tokens: int | None = None
     limit_tokens: int
     is_nearly_full: bool = False
+    is_for_draft: bool = False
     left_out: int = 0
     left_out_next: int = 0
 
@@ -110,12 +112,14 @@ class ContextWindow:
             now = first_sent_turn(asked, fixed, room_tokens)
             then = first_sent_turn(counted.turns, fixed, room_tokens)
         left_out = sum(map(len, counted.groups[:now]))
-        is_nearly_full = fixed + sum(turn.tokens for turn in counted.turns[now:]) > room_tokens
+        still_sent_tokens = fixed + sum(turn.tokens for turn in before[now:])
+        is_nearly_full = still_sent_tokens + counted.turns[-1].tokens > room_tokens
         still_sent = ChatPrompt((*counted.opening, *prompt.messages[len(counted.opening) + left_out :]))
         return ContextOutlook(
             used_tokens=await self._count_tokens(still_sent) if is_nearly_full and still_sent.messages else None,
             limit_tokens=limit_tokens,
             is_nearly_full=is_nearly_full,
+            is_for_draft=is_nearly_full and bool(draft) and still_sent_tokens < room_tokens,
             left_out=left_out,
             left_out_next=sum(map(len, counted.groups[:then])),
         )

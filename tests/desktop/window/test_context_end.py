@@ -153,3 +153,21 @@ async def test_the_demo_model_goes_on_past_its_context(home: Home) -> None:
         told = wait_explanation(window.path, missed[0].id)
         assert told is not None
         assert "the oldest messages were left out" in told.advice
+
+
+async def test_a_long_question_is_said_not_to_fit_while_it_is_written(home: Home) -> None:
+    home.use_script(SHORT_CONTEXT)
+    choose(home, ContextEnd.DROP_OLDEST)
+    async with home.open() as window:
+        for _ in range(3):
+            await window.ask(QUESTION)
+        assert not window.text_of("contextNoticeText")
+        window.composer.insertPlainText("word " * 60)
+        await until(lambda: window.text_of("contextNoticeText"), "notice while writing")
+        said = window.text_of("contextNoticeText")
+        assert said.startswith("Your message does not fit beside this chat, which takes ")
+        assert "With your next message, the 6 oldest are not sent" in said
+        assert boundaries(window) == {5: LEFT_OUT_NEXT}
+        window.composer.clear()
+        await until(lambda: not window.text_of("contextNoticeText"), "room again")
+        assert boundaries(window) == {}

@@ -6,9 +6,9 @@ from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QCheckBox, QComboBox, QLineEdit, QPushButton, QRadioButton
 
-from desktop.state.engine_state import Serving
+from desktop.state.engine_state import LoadFailed, Serving
 from desktop.widgets.slider import Slider
-from runtime.config.settings import ModelSettings, read_settings
+from runtime.config.settings import ModelSettings, Settings, read_settings, write_settings
 from runtime.values.chat import MessageState
 from runtime.values.context_end import ContextEnd
 from runtime.values.model import EngineName
@@ -127,3 +127,19 @@ async def test_the_end_of_the_context_is_chosen_in_the_settings(home: Home) -> N
         await window.idle("changed settings")
         assert read_settings(home.paths.config_file).at_context_end is ContextEnd.DROP_OLDEST
         assert window.states.context.drops_oldest
+
+
+async def test_a_context_that_the_model_does_not_have_is_put_right_in_the_dialog(home: Home) -> None:
+    home.folder.mkdir(parents=True)
+    impossible = {str(DEMO): ModelSettings(context_tokens=5000)}
+    write_settings(home.paths.config_file, Settings(engine=EngineName.LLAMACPP, model_settings=impossible))
+    async with home.open() as window:
+        assert isinstance(window.status, LoadFailed)
+        assert "cannot have a context of 5,000 tokens" in window.notice
+        await open_options(window)
+        slider = window.find(Slider, "contextSlider")
+        assert slider.toolTip() == "5,000 tokens"
+        QTest.keyClick(slider, Qt.Key.Key_Home)
+        await apply(window)
+        assert window.states.engine.model is not None
+        assert window.states.engine.model.context_limit_tokens == 2048
