@@ -257,5 +257,6 @@ def _clear(folder: Path, is_meant: Callable[[CacheKey], bool]) -> None:
     if not folder.is_dir():
         return
     from runtime.kv_store.folder import KvFolder  # noqa: PLC0415 - nothing of it at the start
+    from runtime.kv_store.listing import model_name_of  # noqa: PLC0415 - likewise
 
-    KvFolder(folder).clear(lambda entry: is_meant(CacheKey(entry.record.conversation, entry.record.scope.model_name)))
+    KvFolder(folder).clear(lambda entry: is_meant(CacheKey(entry.record.conversation, model_name_of(entry))))

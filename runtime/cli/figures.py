@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from runtime.values.generation import GenerationStats, MemoryFigures, StopReason, TtftParts
+from runtime.values.kv_cache import CacheOrigin
 from runtime.values.model import EngineName, Quantization
 from runtime.values.wording import UNDEFINED, bytes_text, milliseconds_text, quantization_text, speed_text
 
@@ -28,6 +29,7 @@ class ReplyRecord(msgspec.Struct, frozen=True, kw_only=True):
     quantization: Quantization
     prompt_tokens: int
     cached_tokens: int
+    cache_origin: CacheOrigin
     generated_tokens: int
     reasoning_tokens: int
     ttft_ms: float | None
@@ -53,6 +55,7 @@ def reply_record(
         quantization=stats.quantization,
         prompt_tokens=stats.prompt_tokens,
         cached_tokens=stats.cached_tokens,
+        cache_origin=stats.cache_origin,
         generated_tokens=stats.generated_tokens,
         reasoning_tokens=stats.reasoning_tokens,
         ttft_ms=stats.ttft_ms,

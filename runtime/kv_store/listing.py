@@ -9,6 +9,9 @@ import msgspec
 
 from runtime.kv_store.folder import KvEntry, KvFolder
 
+MOST_NAME_CHARACTERS = 200
+REPLACEMENT = "\ufffd"
+
 
 class StoredCache(msgspec.Struct, frozen=True, kw_only=True):
     """A KV cache on disk.
@@ -57,12 +60,18 @@ class KvListing:
         return None
 
 
+def model_name_of(entry: KvEntry) -> str:
+    """Return what the user calls the model of a cache: on one line and short, whatever the file says."""
+    name = entry.record.scope.model_name[:MOST_NAME_CHARACTERS]
+    return "".join(character if character.isprintable() else REPLACEMENT for character in name)
+
+
 def _summary(entry: KvEntry) -> StoredCache:
     record = entry.record
     return StoredCache(
         path=entry.path,
         conversation=record.conversation,
-        model=record.scope.model_name,
+        model=model_name_of(entry),
         engine=record.scope.engine,
         engine_version=record.scope.engine_version,
         tokens=len(record.tokens),

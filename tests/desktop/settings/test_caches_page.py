@@ -141,6 +141,16 @@ async def test_a_row_is_forgotten_and_no_other(opened: Opened) -> None:
     assert store_in(opened.paths.kv_caches).entries() == []
 
 
+async def test_what_has_a_strange_name_can_be_forgotten_as_well(opened: Opened) -> None:
+    scope = msgspec.structs.replace(SCOPE, model_name="two\nlines " + "x" * 5000)
+    assert store_in(opened.paths.kv_caches, scope).write(content_of((1, 2, 3)))
+    await opened.look()
+    opened.choose(0)
+    QTest.mouseClick(opened.button("forgetCachesButton"), Qt.MouseButton.LeftButton)
+    await until(lambda: not opened.table.isVisible())
+    assert store_in(opened.paths.kv_caches, scope).entries() == []
+
+
 async def test_what_was_chosen_stays_chosen_when_the_list_changes(opened: Opened) -> None:
     one, two = await opened.chat("One"), await opened.chat("Two")
     opened.keep(1, one.uid, 5000)

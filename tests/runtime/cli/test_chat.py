@@ -18,7 +18,8 @@ from tests.runtime.cli.command import error_of, first_token, json_of
 
 QUESTION = "What is the KV cache?"
 PROMISED_FIELDS = {
-    *("text", "stop_reason", "engine", "model", "quantization", "prompt_tokens", "cached_tokens", "generated_tokens"),
+    *("text", "stop_reason", "engine", "model", "quantization", "prompt_tokens", "cached_tokens", "cache_origin"),
+    "generated_tokens",
     *("ttft_ms", "ttft_parts", "prefill_tokens_per_second", "decode_tokens_per_second", "memory", "context"),
     "token_times_ms",
 }

@@ -9,7 +9,7 @@ import msgspec
 
 from runtime.kv_store.folder import KvFolder
 from runtime.kv_store.listing import KvListing
-from tests.runtime.kv_store.caches import OTHER_SCOPE, content_of, store_in
+from tests.runtime.kv_store.caches import OTHER_SCOPE, SCOPE, content_of, store_in
 
 
 def test_says_whose_each_cache_is_and_what_it_takes(tmp_path: Path) -> None:
@@ -20,6 +20,13 @@ def test_says_whose_each_cache_is_and_what_it_takes(tmp_path: Path) -> None:
     named = {one.conversation: one for one in listing.read()}
     assert (named["a chat"].model, named["a chat"].tokens, named["a chat"].nbytes) == ("Tiny", 3, 5000)
     assert (named[""].model, named[""].engine, named[""].engine_version) == ("Other", "mlx", "mlx 1")
+
+
+def test_a_model_s_name_is_short_and_on_one_line_whatever_the_file_says(tmp_path: Path) -> None:
+    scope = msgspec.structs.replace(SCOPE, model_name="a\nb\u202e" + "x" * 10_000)
+    store_in(tmp_path, scope).write(content_of((1, 2)))
+    (listed,) = KvListing(KvFolder(tmp_path)).read()
+    assert listed.model == "a\ufffdb\ufffd" + "x" * 196
 
 
 def test_follows_use_and_removal_without_reading_records_again(tmp_path: Path) -> None:
