@@ -100,12 +100,14 @@ class MessageAccessible(QAccessibleInterface):
         return QAccessible.Role.ListItem
 
     def text(self, kind: QAccessible.Text) -> str:
-        """Return author and text as the name, the text alone as the value."""
+        """Return author and text as the name, the text alone as the value, the line below it as the description."""
         match kind:
             case QAccessible.Text.Name:
                 return f"{self._view.message_author(self._message_id)}: {self._text.content()}"
             case QAccessible.Text.Value:
                 return self._text.content()
+            case QAccessible.Text.Description:
+                return self._view.message_boundary(self._message_id)
             case _:
                 return ""
 

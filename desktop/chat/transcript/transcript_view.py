@@ -166,6 +166,11 @@ class TranscriptView(TranscriptControls):
         self._layout.items[index].build()
         return plain_text(self._layout.items[index].stack.rows)
 
+    def message_boundary(self, message_id: MessageId) -> str:
+        """Return what the line below a message says of everything above it; nothing where there is none."""
+        index = self._index_of(message_id)
+        return self._layout.items[index].view.boundary if index is not None else ""
+
     def message_rect(self, message_id: MessageId) -> QRect:
         """Return where a message is on the screen."""
         index = self._index_of(message_id)

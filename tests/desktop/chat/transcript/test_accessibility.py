@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtGui import QAccessible, QAccessibleInterface
@@ -50,6 +51,14 @@ def test_a_conversation_is_a_list_of_messages(view: TranscriptView) -> None:
     assert message(view, 0).text(NAME) == "You: A *question*"
     assert message(view, 1).text(NAME) == "Assistant: An answer\none\na\tb\n1\t2"
     assert message(view, 1).text(VALUE) == "An answer\none\na\tb\n1\t2"
+
+
+def test_a_line_below_a_message_is_read_with_it(view: TranscriptView) -> None:
+    said = "Messages up to here are not sent to the model any more"
+    view.set_messages([user(1, "A question"), msgspec.structs.replace(reply(2, "An answer"), boundary=said)])
+
+    descriptions = [message(view, index).text(QAccessible.Text.Description) for index in (0, 1)]
+    assert descriptions == ["", said]
 
 
 def test_messages_know_their_place(view: TranscriptView) -> None:
