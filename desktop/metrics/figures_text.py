@@ -102,6 +102,14 @@ def memory_explanation() -> str:
     return tr("What the model's worker process takes now, as the operating system sees it.")
 
 
+def kv_cache_explanation() -> str:
+    """Return the definition of the KV cache's memory."""
+    return tr(
+        "Keys and values of the conversation so far: what the model would otherwise have to read again. Engines make"
+        " room for them 256 tokens at a time, so it is a little more than what the context's tokens take."
+    )
+
+
 def quantization_explanation() -> str:
     """Return the definition of quantization."""
     return tr(

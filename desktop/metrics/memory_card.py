@@ -34,7 +34,7 @@ class MemoryCard(Card):
             theme,
             "kvCacheValue",
             words.tr("KV cache"),
-            words.tr("Keys and values of the conversation so far: what the model would otherwise have to read again."),
+            words.kv_cache_explanation(),
         )
         self._peak = FigureRow(
             theme, "peakMemoryValue", words.tr("Peak"), words.tr("The most the worker took since the last message.")
