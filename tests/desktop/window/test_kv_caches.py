@@ -6,7 +6,7 @@ import re
 
 import msgspec
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QDialog, QListView
+from PySide6.QtWidgets import QDialog, QListView, QTableView, QTabWidget
 
 from runtime.engine.scripted_engine import Script
 from tests.desktop.window.opened_window import Home, OpenedWindow, until
@@ -141,3 +141,23 @@ async def test_what_is_left_of_a_chat_that_was_deleted_before_the_end_goes_at_th
         await Sidebar(window).choose(chat.title, "deleteChatAction")
     async with home.open() as window:
         await until(lambda: not store_in(home.paths.kv_caches).entries(), "an empty folder")
+
+
+async def test_the_settings_list_what_is_in_memory_and_have_the_worker_forget_it(home: Home) -> None:
+    async with home.open_scripted(REMEMBERS) as window:
+        await window.ask("one two three")
+        title = window.states.chats.chats[0].title
+        window.choose("settingsAction")
+        window.find(QTabWidget, "settingsTabs").setCurrentIndex(3)
+        table = window.find(QTableView, "cacheTable")
+        model = table.model()
+        await until(lambda: model.rowCount() == 1, "the chat in the list")
+        chat, by, memory, disk = (str(model.index(0, column).data()) for column in range(4))
+        assert (chat, by, disk) == (title, "scripted", "–")
+        assert memory.endswith(" kB")
+        table.selectRow(0)
+        window.click("forgetCachesButton")
+        await until(lambda: not table.isVisible(), "an empty list")
+        assert await window.states.engine.kept_caches() == ()
+        await until(lambda: warmth_of(window, title).startswith("Cold"), "a cold chat")
+        window.click("closeSettingsButton")
