@@ -108,22 +108,23 @@ def answer(engine: Engine, prompt: TokenPrompt | TextPrompt, count: int, *, reus
     raise RuntimeError("the reply failed")
 
 
-def wait_for_entry(kv: Path) -> KvEntry:
-    """Return the cache on disk as soon as it is there."""
+def wait_for_entry(kv: Path, start: Tokens = ()) -> KvEntry:
+    """Return a cache on disk that begins with `start`, as soon as there is one."""
     deadline_s = time.monotonic() + WAIT_S
-    while not (entries := KvFolder(kv).entries()):
-        if time.monotonic() > deadline_s:
-            raise TimeoutError("nothing was written")
+    while time.monotonic() < deadline_s:
+        for entry in KvFolder(kv).entries():
+            if entry.record.tokens[: len(start)] == start:
+                return entry
         time.sleep(0.02)
-    return entries[0]
+    raise TimeoutError("nothing was written")
 
 
-def wait_for_write(kv: Path, *, begun: bool) -> None:
-    """Wait until a cache is being written, or none is."""
+def wait_for_write(kv: Path) -> None:
+    """Wait until a cache is being written."""
     deadline_s = time.monotonic() + WAIT_S
-    while bool(list(kv.glob("*.new"))) is not begun:
+    while not list(kv.glob("*.new")):
         if time.monotonic() > deadline_s:
-            raise TimeoutError("writing has not begun" if begun else "writing does not end")
+            raise TimeoutError("writing has not begun")
         time.sleep(0.001)
 
 
@@ -200,11 +201,11 @@ def compare_decoding(subject: Subject, rounds: int) -> None:
     def speed(name: str) -> float:
         ask(engines[name], tokens(3000 + next(prompts), 300), 2)
         if name == "writing":
-            wait_for_write(subject.kv, begun=True)
-        stats = ask(engines[name], tokens(6000 + next(prompts), 100), DECODED_TOKENS)
+            wait_for_write(subject.kv)
+        prompt = tokens(6000 + next(prompts), 300)
+        stats = ask(engines[name], prompt, DECODED_TOKENS)
         if name == "writing":
-            wait_for_write(subject.kv, begun=True)
-            wait_for_write(subject.kv, begun=False)
+            wait_for_entry(subject.kv, prompt)
         return stats.decode_tokens_per_second or 0.0
 
     samples = measure({name: partial(speed, name) for name in engines}, rounds)
@@ -221,7 +222,7 @@ def time_interruptions(subject: Subject, rounds: int) -> None:
         clear(subject)
         engine = subject.started(subject.storing())
         ask(engine, tokens(1, subject.chat_tokens), 2)
-        wait_for_write(subject.kv, begun=True)
+        wait_for_write(subject.kv)
         stats = ask(engine, tokens(5000 + index, 20), 2)
         waits.append(stats.ttft_parts.queue_ms if stats.ttft_parts is not None else 0.0)
         engine.unload()

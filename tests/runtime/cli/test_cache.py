@@ -37,7 +37,7 @@ def test_lists_counts_and_deletes(home: Path, capsys: pytest.CaptureFixture[str]
     assert {(row.model, row.engine, row.tokens, row.size_bytes) for row in rows} == {
         ("Tiny", "mlx", 3, 5000),
         ("Tiny", "mlx", 2, 5000),
-        ("Other", "mlx", 1, 5000),
+        ("Other", "llamacpp", 1, 5000),
     }
     assert main(home, "cache", "stats", "--json") == 0
     stats = msgspec.json.decode(capsys.readouterr().out, type=CacheStats)

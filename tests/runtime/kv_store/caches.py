@@ -12,7 +12,9 @@ from runtime.kv_store.record import KvScope
 from runtime.kv_store.store import KvContent, KvStore
 
 SCOPE = KvScope(model_key="m", engine="mlx", engine_version="mlx 1", settings="bits=None", model_name="Tiny")
-OTHER_SCOPE = KvScope(model_key="other", engine="mlx", engine_version="mlx 1", settings="bits=None", model_name="Other")
+OTHER_SCOPE = KvScope(
+    model_key="other", engine="llamacpp", engine_version="xllamacpp 1", settings="bits=None", model_name="Other"
+)
 
 
 def payload_of(tokens: tuple[int, ...], size: int) -> bytes:

@@ -19,7 +19,7 @@ def test_says_whose_each_cache_is_and_what_it_takes(tmp_path: Path) -> None:
     store_in(tmp_path, OTHER_SCOPE).write(content_of((1, 2), 700))
     named = {one.conversation: one for one in listing.read()}
     assert (named["a chat"].model, named["a chat"].tokens, named["a chat"].nbytes) == ("Tiny", 3, 5000)
-    assert (named[""].model, named[""].engine, named[""].engine_version) == ("Other", "mlx", "mlx 1")
+    assert (named[""].model, named[""].engine, named[""].engine_version) == ("Other", "llamacpp", "xllamacpp 1")
 
 
 def test_a_model_s_name_is_short_and_on_one_line_whatever_the_file_says(tmp_path: Path) -> None:
