@@ -1,12 +1,13 @@
 """What reusing KV caches saves, and what keeping them on disk costs. Run by hand, one engine at a time.
 
-    python -m tests.benchmarks.kv_reuse llamacpp [FOLDER]     # about five minutes on two cores
-    python -m tests.benchmarks.kv_reuse mlx [FOLDER]          # about fifteen: MLX's CPU backend reads slowly
+    python -m tests.benchmarks.kv_reuse llamacpp [FOLDER]     # about ten minutes on two quiet cores
+    python -m tests.benchmarks.kv_reuse mlx [FOLDER]          # about half an hour: MLX's CPU backend reads slowly
 
 A random model of 0.33 billion parameters (Q8_0 for llama.cpp, F32 for MLX). Turn 10 against turn 1 with and without
-reuse; resuming a chat of 4,000 tokens from disk, model loaded, against reading it again; checking and restoring for
-each gigabyte; decoding with a store that writes in every pause against decoding without; what a request waits that
-comes while a cache is written; and whether compressing pays. FOLDER (default: a temporary one) takes the models.
+reuse; resuming a chat from disk, model loaded, against reading it again (4,000 tokens; 1,000 on MLX, unless
+`--chat-tokens` says otherwise); checking and restoring for each gigabyte; decoding just after writing was interrupted
+against decoding without a store; what a request waits that comes while a cache is written; and whether compressing
+pays. `--only PART` does a part of it. FOLDER (default: a temporary one) takes the models.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ from runtime.values.sampling import GREEDY
 from tests.benchmarks.interleaved import machine, measure, paired_ratio, summary
 from tests.benchmarks.large_models import large_model
 
-NEW_TOKENS = 60
-REPLY_TOKENS = 20
 TURNS = 10
+WRITTEN_TOKENS = 260
+"""A chat just long enough to be worth writing."""
 DECODED_TOKENS = 60
 GB = 1e9
 MB = 1e6
@@ -46,17 +47,20 @@ DEMO_MODELS = {EngineName.LLAMACPP: "demo-q8_0.gguf", EngineName.MLX: "mlx-int8"
 Tokens = tuple[int, ...]
 
 
-class Rounds(NamedTuple):
-    """How often each part is repeated."""
+class Sizes(NamedTuple):
+    """How often each part is repeated, and how many tokens it takes."""
 
-    turns: int
-    resume: int
-    decode: int
+    turns_rounds: int
+    resume_rounds: int
+    decode_rounds: int
+    chat_tokens: int
+    new_tokens: int
+    reply_tokens: int
 
 
-ROUNDS = {
-    EngineName.LLAMACPP: Rounds(turns=3, resume=3, decode=10),
-    EngineName.MLX: Rounds(turns=1, resume=2, decode=8),
+SIZES = {
+    EngineName.LLAMACPP: Sizes(3, 3, 10, chat_tokens=4000, new_tokens=60, reply_tokens=20),
+    EngineName.MLX: Sizes(1, 1, 3, chat_tokens=1000, new_tokens=20, reply_tokens=4),
 }
 
 
@@ -66,7 +70,7 @@ class Subject(NamedTuple):
     engine: EngineName
     model: Path
     kv: Path
-    chat_tokens: int
+    sizes: Sizes
 
     def started(self, kv_store: KvStoreOptions | None = None, model: Path | None = None) -> Engine:
         """Return an engine that has loaded the model."""
@@ -128,19 +132,19 @@ def wait_for_write(kv: Path) -> None:
         time.sleep(0.001)
 
 
-def compare_turns(subject: Subject, rounds: int) -> None:
+def compare_turns(subject: Subject) -> None:
     """Print TTFT of the last turn ÷ that of the first, with reuse and without; the turns take turns."""
     engines = {True: subject.started(), False: subject.started()}
     ratios: dict[bool, list[float]] = {True: [], False: []}
-    for chat in range(rounds):
+    for chat in range(subject.sizes.turns_rounds):
         times: dict[bool, list[float]] = {True: [], False: []}
         history: Tokens = ()
         for turn in range(TURNS):
-            prompt = (*history, *tokens(1000 * chat + 17 * turn, NEW_TOKENS))
+            prompt = (*history, *tokens(1000 * chat + 17 * turn, subject.sizes.new_tokens))
             for reuse in (True, False) if turn % 2 else (False, True):
-                times[reuse].append(ask(engines[reuse], prompt, REPLY_TOKENS, reuse=reuse).ttft_ms or 0.0)
+                times[reuse].append(ask(engines[reuse], prompt, subject.sizes.reply_tokens, reuse=reuse).ttft_ms or 0.0)
             # What was said does not matter, as long as both go on from the same words.
-            history = (*prompt, *tokens(7000 + 1000 * chat + turn, REPLY_TOKENS))
+            history = (*prompt, *tokens(7000 + 1000 * chat + turn, subject.sizes.reply_tokens))
         for reuse, values in times.items():
             ratios[reuse].append(values[-1] / values[0])
             sys.stderr.write(f"{'reuse' if reuse else 'without'}: {', '.join(f'{value:.0f}' for value in values)} ms\n")
@@ -151,9 +155,9 @@ def compare_turns(subject: Subject, rounds: int) -> None:
         engine.unload()
 
 
-def compare_resume(subject: Subject, rounds: int) -> None:
+def compare_resume(subject: Subject) -> None:
     """Print what resuming takes after a restart, and what reading again does."""
-    chat = tokens(1, subject.chat_tokens)
+    chat = tokens(1, subject.sizes.chat_tokens)
     engine = subject.started(subject.storing())
     ask(engine, chat, 2)
     entry = wait_for_entry(subject.kv)
@@ -182,7 +186,7 @@ def compare_resume(subject: Subject, rounds: int) -> None:
         file_checksum(entry.payload)
         return (perf_counter() - began_s) * 1000 / gigabytes
 
-    samples = measure({"read again": read_again, "resumed": resumed}, rounds, warm_up=0)
+    samples = measure({"read again": read_again, "resumed": resumed}, subject.sizes.resume_rounds, warm_up=0)
     sys.stdout.write(f"TTFT read again ÷ resumed: {paired_ratio(samples['read again'], samples['resumed'])}\n")
     for name, values in samples.items():
         sys.stdout.write(summary(f"TTFT {name}", values, "ms") + "\n")
@@ -190,7 +194,7 @@ def compare_resume(subject: Subject, rounds: int) -> None:
     sys.stdout.write(summary("of it, check", measure({"check": checked}, 5)["check"], "ms/GB") + "\n")
 
 
-def compare_decoding(subject: Subject, rounds: int) -> None:
+def compare_decoding(subject: Subject) -> None:
     """Print decode speed just when a cache was being written, against without a store.
 
     The other engine's turn comes when there is nothing more to write: it would have to share the machine with that.
@@ -199,29 +203,29 @@ def compare_decoding(subject: Subject, rounds: int) -> None:
     prompts = iter(range(10**6))
 
     def speed(name: str) -> float:
-        ask(engines[name], tokens(3000 + next(prompts), 300), 2)
+        ask(engines[name], tokens(3000 + next(prompts), WRITTEN_TOKENS), 2)
         if name == "writing":
             wait_for_write(subject.kv)
-        prompt = tokens(6000 + next(prompts), 300)
+        prompt = tokens(6000 + next(prompts), WRITTEN_TOKENS)
         stats = ask(engines[name], prompt, DECODED_TOKENS)
         if name == "writing":
             wait_for_entry(subject.kv, prompt)
         return stats.decode_tokens_per_second or 0.0
 
-    samples = measure({name: partial(speed, name) for name in engines}, rounds)
+    samples = measure({name: partial(speed, name) for name in engines}, subject.sizes.decode_rounds)
     ratio = paired_ratio(samples["writing"], samples["plain"])
     sys.stdout.write(f"decode with background writing ÷ without: {ratio}\n")
     for engine in engines.values():
         engine.unload()
 
 
-def time_interruptions(subject: Subject, rounds: int) -> None:
+def time_interruptions(subject: Subject) -> None:
     """Print what a request waits that comes just when such a cache is being written."""
     waits = []
-    for index in range(rounds):
+    for index in range(subject.sizes.resume_rounds):
         clear(subject)
         engine = subject.started(subject.storing())
-        ask(engine, tokens(1, subject.chat_tokens), 2)
+        ask(engine, tokens(1, subject.sizes.chat_tokens), 2)
         wait_for_write(subject.kv)
         stats = ask(engine, tokens(5000 + index, 20), 2)
         waits.append(stats.ttft_parts.queue_ms if stats.ttft_parts is not None else 0.0)
@@ -254,20 +258,21 @@ def clear(subject: Subject) -> None:
 def main() -> None:
     """Run everything."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("engine", type=EngineName, choices=list(ROUNDS))
+    parser.add_argument("engine", type=EngineName, choices=list(SIZES))
     parser.add_argument("folder", type=Path, nargs="?")
-    parser.add_argument("--chat-tokens", type=int, default=4000, help="of the chat that is resumed, at most 4,080")
+    parser.add_argument("--chat-tokens", type=int, help="of the chat that is resumed, at most 4,080")
     parser.add_argument("--only", choices=("turns", "resume", "decode", "interrupt", "compress"))
     options = parser.parse_args()
-    rounds = ROUNDS[options.engine]
+    sizes = SIZES[options.engine]
+    sizes = sizes._replace(chat_tokens=options.chat_tokens or sizes.chat_tokens)
     with tempfile.TemporaryDirectory() as scratch:
         model = large_model(options.engine, options.folder or Path(scratch))
-        subject = Subject(options.engine, model, Path(scratch) / "kv", options.chat_tokens)
+        subject = Subject(options.engine, model, Path(scratch) / "kv", sizes)
         parts: dict[str, Callable[[], None]] = {
-            "turns": partial(compare_turns, subject, rounds.turns),
-            "resume": partial(compare_resume, subject, rounds.resume),
-            "decode": partial(compare_decoding, subject, rounds.decode),
-            "interrupt": partial(time_interruptions, subject, rounds.resume),
+            "turns": partial(compare_turns, subject),
+            "resume": partial(compare_resume, subject),
+            "decode": partial(compare_decoding, subject),
+            "interrupt": partial(time_interruptions, subject),
             "compress": partial(compress, subject),
         }
         sys.stdout.write(machine() + "\n")
