@@ -7,7 +7,9 @@ prompts are read once more.
 
 from __future__ import annotations
 
+import glob
 import hashlib
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,6 +18,8 @@ SAMPLES = 64
 SAMPLE_BYTES = 4096
 FILE_SUFFIXES = frozenset({".safetensors", ".json", ".jinja", ".model", ".txt", ".gguf"})
 """Weights, configuration, tokenizer, chat template."""
+PART = re.compile(r"(.+)-\d{5}-of-(\d{5})\.gguf")
+"""How the parts of a GGUF model in several files are named."""
 
 
 def model_key(path: Path) -> str:
@@ -35,7 +39,8 @@ def model_key(path: Path) -> str:
 
 def _model_files(path: Path) -> list[Path]:
     if not path.is_dir():
-        return [path]
+        part = PART.fullmatch(path.name)
+        return [path] if part is None else sorted(path.parent.glob(f"{glob.escape(part[1])}-*-of-{part[2]}.gguf"))
     return sorted(file for file in path.iterdir() if file.suffix in FILE_SUFFIXES and file.is_file())
 
 

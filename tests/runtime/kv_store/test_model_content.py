@@ -40,3 +40,14 @@ def test_is_that_of_a_file_alone(tmp_path: Path) -> None:
     assert model_key(tmp_path / "one.gguf") != model_key(tmp_path / "two.gguf")
     with pytest.raises(OSError, match="absent"):
         model_key(tmp_path / "absent.gguf")
+
+
+def test_is_that_of_all_parts_of_a_model_in_several_files(tmp_path: Path) -> None:
+    parts = [tmp_path / f"one[1]-0000{part}-of-00002.gguf" for part in (1, 2)]
+    for part in parts:
+        write(part, b"GGUF")
+    before = model_key(parts[0])
+    write(tmp_path / "other-00001-of-00002.gguf", b"GGUF")
+    assert model_key(parts[0]) == before
+    write(parts[1], b"GGU2")
+    assert model_key(parts[0]) != before
