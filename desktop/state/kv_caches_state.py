@@ -13,11 +13,12 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from PySide6.QtCore import QFileSystemWatcher, QObject, QTimer, Signal
+from PySide6.QtCore import QObject, QTimer, Signal
 
 from desktop.state.chat_list_state import ChatListState
 from desktop.state.chat_state import ChatState
 from desktop.state.engine_state import EngineState
+from desktop.state.folder_watch import FolderWatch
 from desktop.state.storage import Storage
 from desktop.state.warmth import ChatWarmth, chat_warmth
 from desktop.tasks import Tasks
@@ -76,7 +77,7 @@ class KvCachesState(QObject):
         self._tasks = tasks
         self.folder = folder
         self._listing: KvListing | None = None
-        self._watcher = QFileSystemWatcher(self)
+        self._watcher = FolderWatch(self)
         self._contexts: dict[ChatId, tuple[int, int | None]] = {}
         self._speeds: dict[tuple[str, str], float | None] = {}
         self._undoable: set[str] = set()
@@ -90,7 +91,7 @@ class KvCachesState(QObject):
         self._soon.setSingleShot(True)
         self._soon.setInterval(SETTLE_MS)
         self._soon.timeout.connect(lambda: tasks.start(self.refresh(), "look what is kept of the chats"))
-        self._watcher.directoryChanged.connect(self._look_soon)
+        self._watcher.changed.connect(self._look_soon)
         engine.status_changed.connect(self._look_soon)
         chats.changed.connect(self._look_soon)
         chat.busy_changed.connect(self._look_soon)
@@ -116,7 +117,8 @@ class KvCachesState(QObject):
                 await self._forget_in_memory(doomed)
                 await asyncio.to_thread(_clear, self.folder, lambda of: of.conversation in doomed)
                 await self._look()
-            self._watch()
+            if not self._is_closed:
+                self._watch()
         if before != (self.kept, self.stored, self._contexts, self._speeds):
             self.changed.emit()
 
@@ -153,6 +155,7 @@ class KvCachesState(QObject):
         """Look no more."""
         self._is_closed = True
         self._soon.stop()
+        self._watcher.stop()
 
     def _look_soon(self) -> None:
         """Look when what goes on has settled; a reply under way ends in another change."""
@@ -235,12 +238,7 @@ class KvCachesState(QObject):
         """Be told when the folder changes; while it is not there, when it comes."""
         with suppress(OSError):  # Then there is nothing to be told of.
             self.folder.parent.mkdir(parents=True, exist_ok=True)
-            watched = self._watcher.directories()
-            nearest = str(self.folder if self.folder.is_dir() else self.folder.parent)
-            if watched != [nearest]:
-                self._watcher.addPath(nearest)
-                if watched:
-                    self._watcher.removePaths(watched)
+            self._watcher.watch(self.folder if self.folder.is_dir() else self.folder.parent)
 
 
 def _key(model: LoadedModel) -> tuple[str, str]:
