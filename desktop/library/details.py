@@ -180,7 +180,8 @@ def _failed(key: str, words: str, fraction: float | None, error: ErrorReport, pa
         key=key,
         words=words,
         fraction=fraction,
-        error=error_words(error),
+        # What to do about a refusal stands in the form for the token, step by step.
+        error=error.what if is_refused else error_words(error),
         can_retry=True,
         can_remove=True,
         asks_token=is_refused,
@@ -233,9 +234,7 @@ def _refused(chosen: ChosenOffer, tr: Translate) -> DownloadDetail | None:
     match chosen.headers:
         case Unread(error=HubAccessError() as error):
             words = tr("This model has to be asked for.")
-            return DownloadDetail(
-                key="", words=words, error=error_words(report_of(error)), asks_token=True, page=_page(chosen)
-            )
+            return DownloadDetail(key="", words=words, error=error.what, asks_token=True, page=_page(chosen))
         case _:
             return None
 

@@ -152,6 +152,7 @@ async def test_a_gated_model_asks_for_a_token_and_keeps_it_in_the_keychain(
         assert "terms to accept" in picker.row("INT4 · MLX", "variantTable").facts
         await until(lambda: picker.is_shown("tokenField"), "field for a token")
         assert "accept" in picker.text("downloadError")
+        assert "settings/tokens" not in picker.text("downloadError"), "the form for the token says that"
         field = picker.window.find(QLineEdit, "tokenField")
         assert field.echoMode() is QLineEdit.EchoMode.Password
         QTest.keyClicks(field, "short")
