@@ -14,6 +14,7 @@ from select import select
 import psutil
 
 WAIT_S = 60.0
+AGAIN_S = 5.0
 CTRL_C, CTRL_D, ENTER = "\x03", "\x04", "\r"
 IN_THIS_TERMINAL = """
 import fcntl, os, sys, termios
@@ -56,6 +57,20 @@ class Session:
         while len(self.shown) <= self._read_to:
             assert time.monotonic() < deadline, "nothing more was shown"
             assert self._read(), "ended"
+
+    def leave_by_ctrl_c(self) -> int:
+        """Press Ctrl+C at the prompt until that ends the command; return its exit code.
+
+        Readline does not hear of one that comes after it has shown the prompt and before it waits for keys.
+        """
+        deadline = time.monotonic() + WAIT_S
+        pressed = 0.0
+        while self._read():
+            assert time.monotonic() < deadline, f"still running: {self.shown!r}"
+            if time.monotonic() - pressed > AGAIN_S:
+                self.type(CTRL_C)
+                pressed = time.monotonic()
+        return self._process.wait(WAIT_S)
 
     def exit_code(self) -> int:
         """Wait for the end of the command and return its exit code."""

@@ -46,9 +46,8 @@ def test_ctrl_c_stops_the_reply_and_at_the_prompt_it_leaves(conversation: Sessio
         assert "Stopped." in conversation.until("TTFT")
         conversation.until(PROMPT)
     workers = conversation.workers()
-    conversation.type(CTRL_C)
 
-    assert conversation.exit_code() == 0
+    assert conversation.leave_by_ctrl_c() == 0
     assert "Traceback" not in conversation.shown
     assert workers
     assert not psutil.wait_procs(workers, WAIT_S)[1]
