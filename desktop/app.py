@@ -18,7 +18,6 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
-from importlib import import_module
 from typing import TYPE_CHECKING
 
 import qasync
@@ -75,7 +74,6 @@ if TYPE_CHECKING:
     from desktop.state.update_state import UpdateState
 
 BACKGROUND_THREADS = 4
-PICKER = "desktop.library.model_picker"
 
 
 class Desktop:
@@ -178,7 +176,7 @@ def make_states(
             lambda: list_models(paths, read_settings(paths.config_file)),
             lambda name: choose_model(name, None, paths)[0].path,
         ),
-        library=LibraryStart(make_library, lambda: import_module(PICKER), paths.data, paths.models),
+        library=LibraryStart(make_library, paths.data, paths.models),
         bench=BenchStart(make_bench),
         chats=chats,
         chat=chat,

@@ -75,7 +75,6 @@ class Session:
         states.tasks.start(self._restore_chats(), "restore the chats")
         states.tasks.start(states.installed.refresh(), "look for models")
         states.tasks.start(states.library.go_on(), "go on with the downloads")
-        states.tasks.start(states.library.prepare(), "prepare the model picker")
         self._chat_panel.composer.focus()
         # What exists now lives as long as the window; leaving it out keeps every later collection short.
         gc.freeze()

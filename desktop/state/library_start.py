@@ -1,7 +1,4 @@
-"""The way to the picker for an app that has just been started: its states are made when they are needed.
-
-Its code is imported once the start is over, on a thread: that takes longer than opening the picker may.
-"""
+"""The way to the picker's states for an app that has just been started: nothing of them is made before it is needed."""
 
 from __future__ import annotations
 
@@ -18,8 +15,6 @@ if TYPE_CHECKING:
 
 QUIET_S = 2.0
 """After the start: time for the window to paint, and for the model to be loaded."""
-SETTLED_S = 3.0
-"""After the start: by then, downloads have gone on, and little else is likely to be under way."""
 QUEUE_FILE_NAME = "downloads.json"
 DOWNLOADS_FOLDER = ".downloads"
 
@@ -34,17 +29,11 @@ class LibraryStart(QObject):
     made = Signal(object)
 
     def __init__(
-        self,
-        make: Callable[[], LibraryStates],
-        import_picker: Callable[[], object],
-        data: Path,
-        models: Path,
-        parent: QObject | None = None,
+        self, make: Callable[[], LibraryStates], data: Path, models: Path, parent: QObject | None = None
     ) -> None:
-        """Take how to make them, how to import what shows them, and the folders of the queue and the models."""
+        """Take how to make them, and the folders of the queue and the models."""
         super().__init__(parent)
         self._make = make
-        self._import_picker = import_picker
         self._queue_file = data / QUEUE_FILE_NAME
         self._partial = models / DOWNLOADS_FOLDER
         self._states: LibraryStates | None = None
@@ -66,11 +55,6 @@ class LibraryStart(QObject):
         await asyncio.sleep(quiet_s)
         if await asyncio.to_thread(self._has_downloads):
             await self.states.downloads.go_on()
-
-    async def prepare(self, settled_s: float = SETTLED_S) -> None:
-        """Have the picker open at once when it is wanted."""
-        await asyncio.sleep(settled_s)
-        await asyncio.to_thread(self._import_picker)
 
     def _has_downloads(self) -> bool:
         with suppress(OSError):

@@ -1,9 +1,9 @@
 """What the model picker costs the window: opening it, typing in it, and searching 500 installed models.
 
 Every round starts the app anew over a home with 500 models, waits until it is quiet, and opens the picker for the
-first time and for the second; and starts it once more to open the picker at once, before it was imported in the
-background. Opened means painted: the event loop is back from it. Then every letter of a search is typed on two pages;
-what counts is the time for which the window could do nothing else.
+first time and for the second; and starts it once more to open the picker right after the start. Opened means painted:
+the event loop is back from it. Then every letter of a search is typed on two pages; what counts is the time for which
+the window could do nothing else.
 
     QT_QPA_PLATFORM=offscreen uv run python -m tests.benchmarks.model_picker --rounds 5
 """

@@ -2,8 +2,8 @@
 
 Every round opens both, one after the other. The first paint counts once it is on the screen: when the event loop is
 back from painting. The app paints its window before it fills it; when everything is in it is reported, too. Memory is
-that of the window's process alone, after the demo model is loaded, the picker's code is imported and everything is
-quiet; the model's worker is not in it. Python's byte code is compiled before, as it is where the app is installed.
+that of the window's process alone, after the demo model is loaded and everything is quiet; the model's worker is not in
+it. Python's byte code is compiled before, as it is where the app is installed.
 
     QT_QPA_PLATFORM=offscreen uv run python -m tests.benchmarks.window_start --rounds 15
 """

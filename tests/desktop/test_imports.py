@@ -64,13 +64,12 @@ def test_nothing_heavy_is_imported_to_fill_the_window(app_home: Path) -> None:
     assert run(f"{FILLED}\nprint({MODULES})", app_home) == "[]"
 
 
-def test_the_picker_is_imported_once_the_start_is_over_and_nothing_heavy_with_it(app_home: Path) -> None:
+def test_the_picker_is_imported_when_it_is_wanted_and_nothing_heavy_with_it(app_home: Path) -> None:
     prepared = f"""{FILLED}
 PICKER = "desktop.library.model_picker"
 assert PICKER not in sys.modules
 with loop:
-    loop.run_until_complete(desktop.states.library.prepare(settled_s=0))
-assert PICKER in sys.modules
+    __import__(PICKER)
 print({MODULES})
 """
     assert run(prepared, app_home) == "[]"

@@ -35,7 +35,7 @@ from runtime.values.model import EngineName
 PATIENCE_S = 30.0
 QUICK = Script(prefill_tokens_per_second=1e6, decode_tokens_per_second=2000)
 SLOW = Script(replies=(tuple(f"word{number} " for number in range(2000)),), decode_tokens_per_second=100)
-WAITS_FOR_QUIET = {"go on with the downloads", "prepare the model picker"}
+WAITS_FOR_QUIET = {"go on with the downloads"}
 W = TypeVar("W", bound=QWidget)
 
 
