@@ -204,6 +204,14 @@ def test_every_imported_package_is_declared() -> None:
     assert undeclared_packages(python_files("tests/", *SCRIPT_FOLDERS), declared_requirements()) == set()
 
 
+def test_what_runs_without_mlx_is_declared_for_every_system() -> None:
+    declared = requirements(project_file().project.dependencies)
+    linux = {"sys_platform": "linux", "platform_machine": "x86_64", "extra": ""}
+    everywhere = [one for one in declared if one.marker is None or one.marker.evaluate(linux)]
+    without_mlx = [path for path in python_files("runtime/", "desktop/") if not path.name.startswith("mlx_")]
+    assert undeclared_packages(without_mlx, everywhere) == set()
+
+
 def undeclared_packages(paths: list[Path], declared: list[Requirement]) -> set[str]:
     """Return the packages that the modules import and none of the requirements brings."""
     names = {canonicalize_name(requirement.name) for requirement in declared}
