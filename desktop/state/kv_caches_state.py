@@ -187,9 +187,9 @@ class KvCachesState(QObject):
             return ()
 
     def _read_disk(self) -> tuple[StoredCache, ...]:
-        if not self.folder.is_dir():
+        if self._listing is None and not _holds_anything(self.folder):
             return ()
-        from runtime.kv_store.folder import KvFolder  # noqa: PLC0415 - nothing of it at the start
+        from runtime.kv_store.folder import KvFolder  # noqa: PLC0415 - loads a library of three megabytes
         from runtime.kv_store.listing import KvListing  # noqa: PLC0415 - likewise
 
         self._listing = self._listing or KvListing(KvFolder(self.folder))
@@ -249,6 +249,14 @@ def _serves(stored: StoredCache, model: LoadedModel | None) -> bool:
     """Return whether a cache on disk is of use to `model`, as far as its record tells; without one, to any."""
     of_model = stored.model, stored.engine, stored.engine_version
     return model is None or of_model == (model.name, model.engine.value, model.engine_version)
+
+
+def _holds_anything(folder: Path) -> bool:
+    """Return whether there is more in a folder than locks, which are empty."""
+    try:
+        return any(file.stat().st_size for file in folder.iterdir())
+    except OSError:
+        return False
 
 
 def _clear(folder: Path, is_meant: Callable[[CacheKey], bool]) -> None:
